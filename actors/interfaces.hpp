@@ -43,28 +43,6 @@ using meter_actor = caf::typed_actor<
     // All series, for `sluice top` and Stats. Sent by GATEWAY.
     caf::replies_to<report_atom>::with<metric_snapshot>>;
 
-// Chunks, seq numbers, replay windows; alone closes a stream.
-using publisher_actor = caf::typed_actor<
-    // Opens the stream of a request. Sent by GATEWAY before anything runs.
-    caf::reacts_to<open_atom, request_number, frame<messages::Submit>>,
-    // Forgets a stream that was opened but then rejected. Sent by GATEWAY.
-    caf::reacts_to<reject_atom, request_number>,
-    // What one step gave, for all its requests. Sent by BATCHER.
-    caf::reacts_to<frame<messages::Tokens>>,
-    // Ends a stream with Failed. Sent by SCHEDULER (deadlines, shutdown).
-    caf::reacts_to<failed_atom, request_number, messages::ErrorCode,
-                   std::string>,
-    // Ends a stream that never ran with Finished. Sent by SCHEDULER.
-    caf::reacts_to<cancel_atom, request_number, messages::FinishReason>,
-    // Sends chunks again on the control socket. Sent by GATEWAY.
-    caf::reacts_to<session_id, request_number, frame<messages::Replay>>,
-    // A subscription arrived: send the window again. Sent by the socket loop.
-    caf::reacts_to<topic_atom, std::string>,
-    // Expires windows; sends itself one a second.
-    caf::reacts_to<tick_atom>,
-    // How many streams are open and held. Sent by GATEWAY, SUPERVISOR.
-    caf::replies_to<report_atom>::with<publisher_report>>;
-
 // Sessions of clients, ids of requests, leases.
 using gateway_actor = caf::typed_actor<
     caf::reacts_to<session_id, frame<messages::Hello>>,
@@ -88,8 +66,34 @@ using gateway_actor = caf::typed_actor<
     caf::reacts_to<expired_atom, request_number>,
     // Stop taking requests. Sent by SUPERVISOR.
     caf::reacts_to<drain_atom>,
-    // Leases; sends itself one every quarter of a lease.
+    // Probes connections, expires leases; sends itself one a probe interval.
     caf::reacts_to<tick_atom>>;
+
+// Chunks, seq numbers, replay windows; alone closes a stream.
+using publisher_actor = caf::typed_actor<
+    // Who is told of ended and expired streams. Sent by GATEWAY at its start.
+    caf::reacts_to<open_atom, gateway_actor>,
+    // Opens the stream of a request. Sent by GATEWAY before anything runs.
+    caf::reacts_to<open_atom, request_number, frame<messages::Submit>>,
+    // How many chunks a stream has had. Sent by GATEWAY when a client attaches.
+    caf::replies_to<open_atom, request_number>::with<std::uint32_t>,
+    // Forgets a stream that was opened but then rejected. Sent by GATEWAY.
+    caf::reacts_to<reject_atom, request_number>,
+    // What one step gave, for all its requests. Sent by BATCHER.
+    caf::reacts_to<frame<messages::Tokens>>,
+    // Ends a stream with Failed. Sent by SCHEDULER (deadlines, shutdown).
+    caf::reacts_to<failed_atom, request_number, messages::ErrorCode,
+                   std::string>,
+    // Ends a stream that never ran with Finished. Sent by SCHEDULER.
+    caf::reacts_to<cancel_atom, request_number, messages::FinishReason>,
+    // Sends chunks again on the control socket. Sent by GATEWAY.
+    caf::reacts_to<session_id, request_number, frame<messages::Replay>>,
+    // A subscription arrived: send the window again. Sent by the socket loop.
+    caf::reacts_to<topic_atom, std::string>,
+    // Expires windows; sends itself one a second.
+    caf::reacts_to<tick_atom>,
+    // How many streams are open and held. Sent by GATEWAY, SUPERVISOR.
+    caf::replies_to<report_atom>::with<publisher_report>>;
 
 // Turns text into tokens; a small pool of them.
 using preparer_actor = caf::typed_actor<
@@ -145,8 +149,7 @@ using executor_actor = caf::typed_actor<
 using supervisor_actor = caf::typed_actor<
     // Finish what runs, then stop. A second one stops now. Sent by the socket
     // loop on SIGTERM or SIGINT.
-    caf::reacts_to<drain_atom>,
-    caf::reacts_to<tick_atom>,
+    caf::reacts_to<drain_atom>, caf::reacts_to<tick_atom>,
     // State and ages of the last progress. Sent by GATEWAY.
     caf::replies_to<report_atom>::with<health_report>>;
 
