@@ -66,8 +66,8 @@ public:
 
 private:
   template <class U>
-  friend std::variant<frame<U>, refusal>
-  parse_frame(std::span<const std::byte>, const frame_limits&);
+  friend std::variant<frame<U>, refusal> parse_frame(std::span<const std::byte>,
+                                                     const frame_limits&);
 
   frame(std::shared_ptr<const std::byte> data, std::size_t size)
       : data_{std::move(data)}, size_{size} {}
@@ -112,7 +112,7 @@ std::variant<frame<T>, refusal> parse_frame(std::span<const std::byte> bytes,
                    std::string{"frame "} + identifier +
                        " fails verification; build it with the published "
                        "schemas"};
-  if (auto problem = semantic_check(*copy, bytes.size(), limits))
+  if (auto problem = semantic_check(*copy, copy.bytes(), limits))
     return refusal{ErrorCode::invalid_argument, std::move(*problem)};
   return copy;
 }

@@ -19,11 +19,12 @@ std::optional<std::string> check_envelope(std::span<const std::byte> bytes,
 
 /// What the verifier does not check, for any message: strings are UTF-8, enums
 /// and union types are known, floats are finite, nothing trails the last
-/// object. Walks the frame by its type table.
-/// @param root  the verified root table.
-std::optional<std::string> check_values(const void* root,
-                                        const flatbuffers::TypeTable& type,
-                                        std::size_t frame_bytes);
+/// object, objects are not shared without end. Walks the frame by its type
+/// table (messages/walk.hpp) in time linear in its length.
+/// @param frame  the whole frame, verified, aligned to 16 bytes.
+/// @param type   of its root.
+std::optional<std::string> check_values(std::span<const std::byte> frame,
+                                        const flatbuffers::TypeTable& type);
 
 /// Ranges of the fields that clients set.
 std::optional<std::string> check_ranges(const Hello&, const frame_limits&);
@@ -40,12 +41,12 @@ std::optional<std::string> check_ranges(const T&, const frame_limits&) {
 }
 
 /// Values, then ranges.
+/// @param message  the root of @p frame.
 template <class T>
 std::optional<std::string> semantic_check(const T& message,
-                                          std::size_t frame_bytes,
+                                          std::span<const std::byte> frame,
                                           const frame_limits& limits) {
-  if (auto problem =
-          check_values(&message, *T::MiniReflectTypeTable(), frame_bytes))
+  if (auto problem = check_values(frame, *T::MiniReflectTypeTable()))
     return problem;
   return check_ranges(message, limits);
 }
