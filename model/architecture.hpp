@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/ops.hpp"
 #include "model/checkpoint/checkpoint.hpp"
 
 #include <cstdint>
@@ -11,12 +12,6 @@
 #include <vector>
 
 namespace sluice {
-
-/// Which pairs of a head's dimensions are rotated together.
-enum class rope_layout : std::uint8_t {
-  half_split, ///< (i, i + rotary_dim / 2): Hugging Face, GGUF qwen2
-  interleaved ///< (2 i, 2 i + 1): GGUF llama, whose q and k are permuted
-};
 
 enum class rope_scaling : std::uint8_t { none, linear, llama3 };
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "model/lane_sequence.hpp"
+#include "model/transformer.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace sluice {
+
+/// What a batch must not exceed.
+struct batch_limits {
+  std::uint32_t step_tokens = 0; // positions of one step
+  std::uint32_t context = 0;     // positions of one sequence
+  std::uint32_t vocab = 0;
+  std::uint32_t pool_pages = 0; // of the KV store
+};
+
+/// A row of a plan in the form in which it runs.
+struct batch_row {
+  lane_sequence* sequence = nullptr;
+  std::uint32_t plan_row = 0;     // its index in the plan
+  std::uint32_t start = 0;        // position of its first token
+  std::uint32_t count = 0;        // its positions
+  std::uint32_t first_sample = 0; // index in sampled() of its first sample
+  std::uint32_t samples = 0;      // its last positions, this many, are sampled
+};
+
+/// One row before it is checked.
+struct row_request {
+  std::uint32_t plan_row = 0;
+  std::uint32_t start = 0;
+  std::vector<std::int32_t> tokens;
+  std::uint32_t sample_from = 0; // offset of the first sampled position
+};
+
+/// Collects the rows of one step, checks each against the sequence's state,
+/// and lays their positions one after the other.
+class lane_batch {
+public:
+  explicit lane_batch(const batch_limits& limits);
+
+  void clear();
+
+  /// Adds a row and advances its sequence; a start below the sequence's length
+  /// rolls it back first.
+  /// @param sequence  must stay where it is until clear().
+  /// @throws row_error that names the broken rule; nothing changed then.
+  void add(lane_sequence& sequence, const row_request& row);
+
+  /// Takes every row's positions from its sequence again: the step failed.
+  void take_back();
+
+  std::span<const batch_row> rows() const noexcept { return rows_; }
+  std::size_t samples() const noexcept { return sampled_.size(); }
+
+  /// The input of the forward pass; valid until the next add() or clear().
+  step_positions positions() const;
+
+private:
+  void check_row(const lane_sequence& sequence, const row_request& row) const;
+  void check_start(const lane_sequence& sequence, const row_request& row) const;
+  void check_pages(const lane_sequence& sequence, const row_request& row) const;
+  void claim_pages(const lane_sequence& sequence, const row_request& row);
+  std::span<const page_id> written_pages(const lane_sequence& sequence,
+                                         const row_request& row) const;
+
+  struct page_writer {
+    std::uint64_t step = 0;
+    std::uint64_t sequence = 0;
+  };
+
+  batch_limits limits_;
+  std::vector<batch_row> rows_;
+  std::vector<page_list> tables_;         // [rows]
+  std::vector<std::int32_t> tokens_;      // [positions]
+  std::vector<std::int32_t> positions_;   // [positions]
+  std::vector<std::int64_t> slots_;       // [positions]
+  std::vector<std::int32_t> sequence_of_; // [positions], index of tables_
+  std::vector<std::int32_t> sampled_;     // ascending
+  std::vector<page_writer> writers_;      // [pool_pages]
+  std::uint64_t step_ = 1;
+};
+
+} // namespace sluice

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "memory/page_table.hpp"
+#include "messages/lane_generated.h"
+#include "model/lane_sampling.hpp"
+#include "model/row_error.hpp"
+#include "model/seen_tokens.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace sluice {
+
+/// What a lane knows of one sequence: where its KV lies, which tokens it
+/// holds, and how the next ones are chosen.
+class lane_sequence {
+public:
+  /// A sequence without KV. Bad content is kept as fault().
+  lane_sequence(const messages::SequenceState& state, std::uint32_t page_tokens,
+                std::uint32_t vocab);
+
+  /// Why no row of this sequence can run, if something is wrong with it.
+  const std::optional<row_error>& fault() const noexcept { return fault_; }
+
+  /// Grows, or replaces the end of, the page table; a hole becomes the fault.
+  void apply(const messages::PageDelta& delta);
+
+  /// Positions 0 .. length() - 1 have their KV in the store.
+  std::uint32_t length() const noexcept {
+    return static_cast<std::uint32_t>(tokens_.size());
+  }
+
+  /// Adds positions whose KV the coming step writes.
+  void append(std::span<const std::int32_t> tokens);
+
+  /// Forgets the positions from `length` on.
+  void truncate(std::uint32_t length);
+
+  /// Tokens before a position, counted for the penalties; empty if there are
+  /// none to apply. Positions may be asked for in any order.
+  /// @param position  at most length().
+  std::span<const token_count> counts_before(std::uint32_t position);
+
+  std::uint64_t key() const noexcept { return key_; }
+  const page_table& pages() const noexcept { return pages_; }
+  const lane_sampling& sampling() const noexcept { return sampling_; }
+
+private:
+  std::uint64_t key_;
+  std::uint32_t prompt_tokens_;
+  page_table pages_;
+  lane_sampling sampling_;
+  std::vector<std::int32_t> tokens_; // [length], by position
+  seen_tokens seen_;                 // of positions 0 .. counted_ - 1
+  std::uint32_t counted_ = 0;
+  std::optional<row_error> fault_;
+};
+
+} // namespace sluice

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/ops.hpp"
+#include "memory/kv_store.hpp"
+#include "model/loaded_model.hpp"
+#include "model/transformer_scratch.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace sluice {
+
+/// The positions of one step, of all sequences, one after the other.
+struct step_positions {
+  std::span<const std::int32_t> tokens;      // [positions], ids below vocab
+  std::span<const std::int32_t> positions;   // [positions], absolute
+  std::span<const std::int64_t> slots;       // [positions], in the KV store
+  std::span<const std::int32_t> sequence_of; // [positions], index of tables
+  std::span<const page_list> tables;         // [sequences]
+  std::span<const std::int32_t> sampled;     // ascending indices of positions
+                                             // whose logits are wanted
+};
+
+/// The forward pass of a decoder-only transformer over the ops of one
+/// instruction set. It reads the architecture as data and is constant: KV,
+/// scratch and threads are arguments.
+class transformer {
+public:
+  transformer(std::shared_ptr<const loaded_model> model, const op_table& ops);
+
+  /// Runs all layers: stores K and V of every position and leaves the final
+  /// hidden states of the sampled ones in `scratch`.
+  /// @throws contract_violation if a kernel refuses its arguments.
+  /// @note allocates nothing.
+  void forward(const step_positions& step, const kv_store& cache,
+               transformer_scratch& scratch, thread_pool& pool) const;
+
+  /// Logits of sampled positions `first` .. `first + count - 1` of the forward
+  /// pass before.
+  /// @param count  at most scratch.logit_rows().
+  /// @return [count, vocab], in `scratch`, free to be overwritten.
+  activations logits(std::int64_t first, std::int64_t count,
+                     transformer_scratch& scratch, thread_pool& pool) const;
+
+  const loaded_model& model() const noexcept { return *model_; }
+
+private:
+  struct layer_pass; // what every part of a layer needs
+
+  void attention(const layer_pass& pass) const;
+  void feed_forward(const layer_pass& pass) const;
+  void matmul(activations x, const matrix_view& weight,
+              std::span<const float> bias, activations out,
+              const layer_pass& pass) const;
+  std::span<const float> norm_after(std::size_t layer) const;
+
+  std::shared_ptr<const loaded_model> model_;
+  const op_table* ops_;
+  std::vector<float> inv_freq_; // [rotary_dim / 2]
+};
+
+} // namespace sluice
