@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/options.hpp"
+
+#include <utility>
+
+namespace sluice::config {
+namespace {
+
+constexpr std::uint64_t million = 1'000'000;
+
+/// Collects options; one call an option keeps the list readable.
+class option_list {
+public:
+  template <class T>
+  void add(std::string_view key, T& field, std::string_view help,
+           value_range range = {}, std::string_view choices = {}) {
+    all_.push_back({key, help, field_ref{&field}, range, choices});
+  }
+
+  std::vector<option> take() && { return std::move(all_); }
+
+private:
+  std::vector<option> all_;
+};
+
+void add_daemon(option_list& list, config& c) {
+  auto& s = c.daemon;
+  list.add("daemon.name", s.name,
+           "Names the sockets' files; letters, digits, - and _");
+  list.add("daemon.run_dir", s.run_dir,
+           "Folder of the sockets; empty: $XDG_RUNTIME_DIR/sluice, /run/sluice "
+           "for root, else /tmp/sluice-UID");
+  list.add("daemon.control_endpoint", s.control_endpoint,
+           "ZeroMQ endpoint for requests; empty: ipc in run_dir");
+  list.add("daemon.stream_endpoint", s.stream_endpoint,
+           "ZeroMQ endpoint of the token streams; empty: ipc in run_dir");
+}
+
+void add_model(option_list& list, config& c) {
+  auto& s = c.model;
+  list.add("model.path", s.path,
+           "Model to host: a Hugging Face directory or a .gguf file");
+  list.add("model.name", s.name,
+           "Name that clients ask for; empty: from the path");
+  list.add("model.weight_type", s.weight_type,
+           "Type of the weights in memory; empty: as stored", {},
+           "|f32|f16|bf16|q8_0|q4_0");
+}
+
+void add_executor(option_list& list, config& c) {
+  auto& s = c.executor;
+  list.add("executor.threads", s.threads, "Threads that compute; 0: one a core",
+           {0, 1024});
+  list.add("executor.isa", s.isa,
+           "Instruction set; empty: the best this CPU has", {},
+           "|reference|portable|avx2|avx512");
+  list.add("executor.pin", s.pin, "Pin each thread to a core");
+}
+
+void add_memory(option_list& list, config& c) {
+  auto& s = c.memory;
+  list.add("memory.kv_bytes", s.kv_bytes, "KV cache of the model", {1u << 16});
+  list.add("memory.page_tokens", s.page_tokens, "Token positions in a KV page",
+           {1, 4096});
+  list.add("memory.kv_type", s.kv_type, "Type of the KV cache", {},
+           "f32|f16|bf16");
+}
+
+void add_scheduling(option_list& list, config& c) {
+  auto& s = c.scheduling;
+  list.add("scheduling.max_sequences", s.max_sequences,
+           "Sequences that run at once", {1, 65536});
+  list.add("scheduling.step_tokens", s.step_tokens,
+           "Token positions in one step, prompts and decodes together",
+           {1, 65536});
+  list.add("scheduling.pipeline_depth", s.pipeline_depth,
+           "Steps planned ahead, the running one included", {1, 8});
+}
+
+void add_queue_limits(option_list& list, limits_section& s) {
+  list.add("limits.queue", s.queue, "Requests that may wait; more are refused",
+           {1, million});
+  list.add("limits.requests_per_client", s.requests_per_client,
+           "Open requests of one client", {1, million});
+  list.add("limits.sessions", s.sessions, "Clients known at once",
+           {1, million});
+  list.add("limits.inflight_frames", s.inflight_frames,
+           "Frames read from the socket and not yet handled", {1, million});
+  list.add("limits.outbox_messages", s.outbox_messages,
+           "Messages that wait to be sent; stream chunks beyond are dropped "
+           "and replayed on demand",
+           {16, 16 * million});
+  list.add("limits.outbox_bytes", s.outbox_bytes,
+           "Bytes of the messages that wait to be sent", {1u << 16});
+  list.add("limits.peer_messages", s.peer_messages,
+           "Messages that ZeroMQ holds for one slow peer", {16, million});
+}
+
+void add_frame_limits(option_list& list, limits_section& s) {
+  list.add("limits.frame_bytes", s.frame_bytes, "Largest control frame",
+           {1024, 1u << 30});
+  list.add("limits.frame_depth", s.frame_depth, "Nested tables in a frame",
+           {4, 64});
+  list.add("limits.frame_tables", s.frame_tables, "Tables in a frame",
+           {16, million});
+  list.add("limits.name_bytes", s.name_bytes,
+           "Longest name of a tenant, model or client", {1, 4096});
+  list.add("limits.messages", s.messages, "Messages of a chat", {1, million});
+}
+
+void add_request_limits(option_list& list, limits_section& s) {
+  list.add("limits.prompt_bytes", s.prompt_bytes, "Longest prompt text",
+           {1, 1u << 30});
+  list.add("limits.prompt_tokens", s.prompt_tokens,
+           "Longest prompt given as token ids", {1, 1u << 28});
+  list.add("limits.sequences", s.sequences, "Sequences of a request (n)",
+           {1, 256});
+  list.add("limits.logprobs", s.logprobs,
+           "Alternatives per token with log-probabilities", {0, 1024});
+  list.add("limits.stop_strings", s.stop_strings, "Stop strings of a request",
+           {0, 1024});
+  list.add("limits.stop_bytes", s.stop_bytes, "Longest stop string",
+           {1, 65536});
+  list.add("limits.stop_tokens", s.stop_tokens, "Stop tokens of a request",
+           {0, 65536});
+  list.add("limits.logit_bias", s.logit_bias, "Logit biases of a request",
+           {0, million});
+}
+
+void add_window_limits(option_list& list, limits_section& s) {
+  list.add("limits.window_chunks", s.window_chunks,
+           "Chunks of one stream kept for replay", {1, million});
+  list.add("limits.window_bytes", s.window_bytes,
+           "Bytes of one stream kept for replay", {1024});
+  list.add("limits.windows_bytes", s.windows_bytes,
+           "Bytes of all streams kept for replay", {1024});
+  list.add("limits.window_linger", s.window_linger,
+           "How long an ended stream can be replayed", {0, 86'400'000});
+  list.add("limits.resend_interval", s.resend_interval,
+           "Shortest time between two resends of a stream to new subscribers",
+           {0, 60'000});
+}
+
+void add_clients(option_list& list, config& c) {
+  auto& s = c.clients;
+  constexpr value_range short_time{10, 600'000};
+  list.add("clients.probe_interval", s.probe_interval,
+           "How often clients with requests are probed", short_time);
+  list.add("clients.heartbeat", s.heartbeat, "How often connections are tested",
+           short_time);
+  list.add("clients.heartbeat_timeout", s.heartbeat_timeout,
+           "Silence after which a connection is dead", short_time);
+  list.add("clients.handshake_timeout", s.handshake_timeout,
+           "Time to complete a connection", short_time);
+  list.add("clients.lease_max", s.lease_max,
+           "Longest lease that a client may ask for", {1'000, 604'800'000});
+  list.add("clients.drain_timeout", s.drain_timeout,
+           "Time that running requests get when the daemon stops",
+           {0, 86'400'000});
+}
+
+void add_log(option_list& list, config& c) {
+  auto& s = c.log;
+  list.add("log.level", s.level, "Least severity that is logged", {},
+           "trace|debug|info|warn|error|off");
+  list.add("log.format", s.format, "Lines for people or JSON objects", {},
+           "text|json");
+}
+
+} // namespace
+
+std::vector<option> options(config& c) {
+  option_list list;
+  add_daemon(list, c);
+  add_model(list, c);
+  add_executor(list, c);
+  add_memory(list, c);
+  add_scheduling(list, c);
+  add_queue_limits(list, c.limits);
+  add_frame_limits(list, c.limits);
+  add_request_limits(list, c.limits);
+  add_window_limits(list, c.limits);
+  add_clients(list, c);
+  add_log(list, c);
+  return std::move(list).take();
+}
+
+} // namespace sluice::config
