@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -115,12 +116,11 @@ private:
   struct holding {
     std::vector<page_id> pages;
     page_state state = page_state::active;
-    std::uint64_t last_plan = 0; // valid if named
-    bool named = false;
+    std::optional<std::uint64_t> last_plan; // that names the owner
   };
   struct departed {
     owner_id owner;
-    std::uint64_t last_plan;
+    std::optional<std::uint64_t> last_plan;
     std::vector<page_id> pages;
   };
   struct tally;
@@ -135,9 +135,8 @@ private:
   ledger_counts counts_;             // of records_
   std::map<owner_id, holding> holdings_;
   std::vector<departed> departed_;
-  std::uint64_t settled_ = 0;
-  bool any_settled_ = false;
-  std::uint64_t latest_plan_ = 0;
+  std::optional<std::uint64_t> settled_; // every plan up to it is done
+  std::optional<std::uint64_t> latest_plan_;
 };
 
 } // namespace sluice
