@@ -15,6 +15,12 @@ namespace sluice {
 static_assert(std::endian::native == std::endian::little,
               "model files are little-endian and are read without swapping");
 
+/// A field runs past the bytes at hand: truncated, unless more can be given.
+class incomplete_input : public model_error {
+public:
+  using model_error::model_error;
+};
+
 /// Reads fields one after the other from a byte range and never leaves it.
 class byte_cursor {
 public:
@@ -24,12 +30,12 @@ public:
   std::uint64_t position() const noexcept { return position_; }
   std::uint64_t remaining() const noexcept { return bytes_.size() - position_; }
 
-  /// @throws model_error (truncated) if fewer than `length` bytes are left.
+  /// @throws incomplete_input if fewer than `length` bytes are left.
   std::span<const std::byte> take(std::uint64_t length,
                                   std::string_view subject) {
     if (length > remaining())
-      throw model_error(model_fault::truncated, {file_, subject},
-                        "the file ends inside this field", download_again);
+      throw incomplete_input(model_fault::truncated, {file_, subject},
+                             "the file ends inside this field", download_again);
     auto taken = bytes_.subspan(position_, length);
     position_ += length;
     return taken;

@@ -72,9 +72,11 @@ public:
 
 private:
   checkpoint() = default;
+  static checkpoint open_directory(const std::filesystem::path& directory);
   static checkpoint open_gguf(const std::filesystem::path& path);
-  static checkpoint open_safetensors(const std::filesystem::path& directory,
-                                     const std::filesystem::path& single);
+  static checkpoint open_safetensors(const std::filesystem::path& path,
+                                     const std::filesystem::path& directory,
+                                     const std::filesystem::path& weights);
   void add_gguf_splits(std::uint32_t count);
   void add_safetensors(const std::filesystem::path& file);
   void add_shards(const std::filesystem::path& index);
@@ -86,7 +88,7 @@ private:
   std::filesystem::path directory_;
   std::vector<model_file> files_;
   std::vector<tensor_info> tensors_;
-  std::unordered_map<std::string_view, std::size_t> by_name_;
+  std::unordered_map<std::string, std::size_t> by_name_;
   std::uint64_t tensor_bytes_ = 0;
   gguf_metadata metadata_;
   nlohmann::json config_;

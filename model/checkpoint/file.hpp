@@ -38,6 +38,8 @@ public:
                                std::uint64_t length) const;
 
 private:
+  void check_range(std::uint64_t offset, std::uint64_t length) const;
+
   int descriptor_ = -1;
   std::uint64_t size_bytes_ = 0;
   std::string name_;

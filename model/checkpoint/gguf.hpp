@@ -41,8 +41,9 @@ struct gguf_header {
 /// @param prefix      the first bytes of the file, up to all of them.
 /// @param file_bytes  the file's real size, >= prefix.size().
 /// @param file        its name for error texts.
-/// @throws model_error; with truncated when `prefix` ends before the header
-///         does, so that a caller who gave less than the file may give more.
+/// @throws model_error; incomplete_input (a model_error) when `prefix` ends
+///         before the header does: a caller who gave less than the file may
+///         give more.
 /// @source github.com/ggml-org/ggml docs/gguf.md, versions 2 and 3.
 gguf_header parse_gguf_header(std::span<const std::byte> prefix,
                               std::uint64_t file_bytes, std::string_view file);

@@ -60,6 +60,7 @@ public:
   const gguf_value* find(std::string_view key) const;
   std::size_t size() const noexcept { return values_.size(); }
 
+  /// A u32, or a narrower unsigned number.
   std::uint32_t u32(std::string_view key) const;
   std::uint32_t u32(std::string_view key, std::uint32_t fallback) const;
   float f32(std::string_view key) const;
@@ -75,6 +76,7 @@ public:
   std::vector<std::uint32_t> u32_list(std::string_view key) const;
 
 private:
+  const gguf_value& require(std::string_view key) const;
   const gguf_value& require(std::string_view key, gguf_type type) const;
   const gguf_value& require_array(std::string_view key,
                                   gguf_type element) const;
