@@ -2,13 +2,13 @@
 #pragma once
 
 #include "kernels/tensor.hpp"
+#include "memory/mapping.hpp"
 #include "model/architecture.hpp"
 #include "model/checkpoint/checkpoint.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -40,8 +40,7 @@ struct weights {
   std::span<const float> final_norm;    ///< [hidden]
   matrix_view lm_head;                  ///< [vocab, hidden]; == embed when tied
   std::span<const float> rope_divisors; ///< [rotary_dim / 2], or empty
-  std::uint64_t bytes = 0;              ///< of `memory`
-  std::shared_ptr<const std::byte> memory;
+  mapping memory;                       ///< what the views point into
 };
 
 /// Called while loading, first with 0 and last with the total.
@@ -58,8 +57,8 @@ struct load_options {
 /// Reads all weights of a model, checking each tensor's type and shape against
 /// the architecture before anything is read. Norms and biases become f32.
 /// @throws model_error: missing, bad_shape (with the expected and the found
-///         shape), unsupported (a type without kernels, by name), truncated,
-///         out_of_memory.
+///         shape), unsupported (a type without kernels, by name, or a tensor
+///         that the architecture has no role for), truncated, out_of_memory.
 weights load_weights(const checkpoint& model, const architecture& arch,
                      const load_options& options = {});
 
