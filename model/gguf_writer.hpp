@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/tensor.hpp"
+#include "model/checkpoint/gguf_metadata.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -59,7 +60,8 @@ private:
     std::uint64_t bytes;
   };
 
-  void key(std::string_view name, std::uint32_t type);
+  void put_key(std::string_view key, gguf_type type);
+  void put_array(std::string_view key, gguf_type element, std::uint64_t count);
   void write_header();
   void pad();
   void put(std::span<const std::byte> bytes);

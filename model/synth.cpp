@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/synth.hpp"
+
+#include "model/gguf_writer.hpp"
+#include "model/random_weights.hpp"
+#include "model/weight_names.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sluice {
+
+namespace {
+
+struct synth_shape {
+  std::string_view name;
+  std::uint32_t hidden, layers, heads, kv_heads, ffn, context;
+  float norm_epsilon, rope_theta;
+  std::uint32_t experts = 0;      ///< 0: a dense feed-forward layer
+  std::uint32_t experts_used = 0; ///< per token
+};
+
+constexpr std::uint32_t vocabulary_size = 32'000;
+
+// The published configurations of JackFram/llama-160m, TinyLlama 1.1B and
+// Llama-3.1-8B, with the vocabulary of Llama 2; mixtral-small is our own.
+constexpr synth_shape shapes[] = {
+    {"llama-160m", 768, 12, 12, 12, 3'072, 2'048, 1e-6f, 10'000},
+    {"llama-1b", 2'048, 22, 32, 4, 5'632, 2'048, 1e-5f, 10'000},
+    {"llama-8b", 4'096, 32, 32, 8, 14'336, 131'072, 1e-5f, 500'000},
+    {"mixtral-small", 1'024, 8, 16, 4, 2'048, 4'096, 1e-5f, 1'000'000, 8, 2},
+};
+
+std::string shape_list() {
+  std::string list;
+  for (const auto& shape : shapes)
+    list.append(list.empty() ? "" : ", ").append(shape.name);
+  return list;
+}
+
+const synth_shape& find_shape(const std::string& name) {
+  for (const auto& shape : shapes)
+    if (shape.name == name)
+      return shape;
+  throw model_error(model_fault::unsupported, {name, ""}, "unknown shape",
+                    "known shapes: " + shape_list());
+}
+
+/// Declares tensors while remembering how to fill them, then fills them.
+class synthesizer {
+public:
+  synthesizer(const synth_options& options, const std::filesystem::path& path)
+      : shape_(find_shape(options.shape)), options_(options), writer_(path) {}
+
+  void run() {
+    add_keys();
+    add_vocabulary();
+    declare_tensors();
+    for (const auto& tensor : tensors_)
+      fill(tensor);
+    writer_.finish();
+  }
+
+private:
+  struct tensor {
+    dtype type;
+    std::uint64_t bytes;
+    float deviation; ///< 0: all elements are 1
+  };
+
+  void add_keys();
+  void add_vocabulary();
+  void declare_tensors();
+  void declare_layer(std::uint32_t layer);
+  void matrix(const std::string& name, std::uint64_t rows,
+              std::uint64_t columns);
+  void experts(const std::string& name, std::uint64_t rows,
+               std::uint64_t columns);
+  void ones(const std::string& name, std::uint64_t columns);
+  void add(const std::string& name, dtype type,
+           std::span<const std::uint64_t> shape, float deviation);
+  void fill(const tensor& tensor);
+
+  const synth_shape& shape_;
+  const synth_options& options_;
+  gguf_writer writer_;
+  std::vector<tensor> tensors_;
+  std::uint64_t done_bytes_ = 0;
+};
+
+void synthesizer::add_keys() {
+  writer_.add_text("general.architecture", "llama");
+  writer_.add_text("general.name", shape_.name);
+  writer_.add_u32("llama.block_count", shape_.layers);
+  writer_.add_u32("llama.context_length", shape_.context);
+  writer_.add_u32("llama.embedding_length", shape_.hidden);
+  writer_.add_u32("llama.feed_forward_length", shape_.ffn);
+  writer_.add_u32("llama.attention.head_count", shape_.heads);
+  writer_.add_u32("llama.attention.head_count_kv", shape_.kv_heads);
+  writer_.add_f32("llama.attention.layer_norm_rms_epsilon",
+                  shape_.norm_epsilon);
+  writer_.add_u32("llama.rope.dimension_count", shape_.hidden / shape_.heads);
+  writer_.add_f32("llama.rope.freq_base", shape_.rope_theta);
+  writer_.add_u32("llama.vocab_size", vocabulary_size);
+  if (shape_.experts == 0)
+    return;
+  writer_.add_u32("llama.expert_count", shape_.experts);
+  writer_.add_u32("llama.expert_used_count", shape_.experts_used);
+}
+
+void synthesizer::add_vocabulary() {
+  const auto vocabulary = make_synth_vocabulary(vocabulary_size);
+  writer_.add_text("tokenizer.ggml.model", "llama");
+  writer_.add_texts("tokenizer.ggml.tokens", vocabulary.pieces);
+  writer_.add_f32s("tokenizer.ggml.scores", vocabulary.scores);
+  writer_.add_i32s("tokenizer.ggml.token_type", vocabulary.types);
+  writer_.add_u32("tokenizer.ggml.unknown_token_id", 0);
+  writer_.add_u32("tokenizer.ggml.bos_token_id", 1);
+  writer_.add_u32("tokenizer.ggml.eos_token_id", 2);
+  writer_.add_bool("tokenizer.ggml.add_bos_token", true);
+  writer_.add_bool("tokenizer.ggml.add_eos_token", false);
+}
+
+void synthesizer::declare_tensors() {
+  const auto& names = names_for(checkpoint_format::gguf);
+  const std::uint64_t embedding[] = {vocabulary_size, shape_.hidden};
+  add(std::string(names.embed), options_.type, embedding, 1);
+  for (std::uint32_t layer = 0; layer < shape_.layers; ++layer)
+    declare_layer(layer);
+  ones(std::string(names.final_norm), shape_.hidden);
+  matrix(std::string(names.lm_head), vocabulary_size, shape_.hidden);
+}
+
+void synthesizer::declare_layer(std::uint32_t layer) {
+  const auto& names = names_for(checkpoint_format::gguf);
+  const auto name = [&](std::string_view role) {
+    return layer_weight(role, layer);
+  };
+  const std::uint64_t hidden = shape_.hidden, ffn = shape_.ffn;
+  const std::uint64_t kv_rows = hidden / shape_.heads * shape_.kv_heads;
+  ones(name(names.attn_norm), hidden);
+  matrix(name(names.q), hidden, hidden);
+  matrix(name(names.k), kv_rows, hidden);
+  matrix(name(names.v), kv_rows, hidden);
+  matrix(name(names.o), hidden, hidden);
+  ones(name(names.ffn_norm), hidden);
+  if (shape_.experts > 0) {
+    const std::uint64_t router[] = {shape_.experts, hidden};
+    add(name("blk.#.ffn_gate_inp.weight"), dtype::f32, router,
+        1 / std::sqrt(static_cast<float>(hidden)));
+    experts(name("blk.#.ffn_gate_exps.weight"), ffn, hidden);
+    experts(name("blk.#.ffn_up_exps.weight"), ffn, hidden);
+    experts(name("blk.#.ffn_down_exps.weight"), hidden, ffn);
+    return;
+  }
+  matrix(name(names.gate), ffn, hidden);
+  matrix(name(names.up), ffn, hidden);
+  matrix(name(names.down), hidden, ffn);
+}
+
+void synthesizer::matrix(const std::string& name, std::uint64_t rows,
+                         std::uint64_t columns) {
+  const std::uint64_t extents[] = {rows, columns};
+  add(name, options_.type, extents, 1 / std::sqrt(static_cast<float>(columns)));
+}
+
+void synthesizer::experts(const std::string& name, std::uint64_t rows,
+                          std::uint64_t columns) {
+  const std::uint64_t extents[] = {shape_.experts, rows, columns};
+  add(name, options_.type, extents, 1 / std::sqrt(static_cast<float>(columns)));
+}
+
+void synthesizer::ones(const std::string& name, std::uint64_t columns) {
+  add(name, dtype::f32, {&columns, 1}, 0);
+}
+
+void synthesizer::add(const std::string& name, dtype type,
+                      std::span<const std::uint64_t> shape, float deviation) {
+  const auto before = writer_.tensor_bytes();
+  writer_.declare(name, type, shape);
+  tensors_.push_back({type, writer_.tensor_bytes() - before, deviation});
+}
+
+void synthesizer::fill(const tensor& tensor) {
+  if (tensor.deviation == 0) {
+    const std::vector<float> ones(tensor.bytes / sizeof(float), 1.0f);
+    writer_.write(std::as_bytes(std::span(ones)));
+    done_bytes_ += tensor.bytes;
+    return;
+  }
+  const auto number = static_cast<std::uint64_t>(&tensor - tensors_.data());
+  const auto key = random_words(options_.seed).next() + number;
+  random_weights weights(tensor.type, tensor.deviation,
+                         random_words(key).next());
+  const std::uint64_t chunk = block_bytes(tensor.type) << 17;
+  std::vector<std::byte> bytes(std::min(chunk, tensor.bytes));
+  for (std::uint64_t left = tensor.bytes; left > 0;) {
+    const auto part = std::span(bytes).first(std::min(chunk, left));
+    weights.fill(part);
+    writer_.write(part);
+    left -= part.size();
+    done_bytes_ += part.size();
+    if (options_.progress)
+      options_.progress(done_bytes_, writer_.tensor_bytes());
+  }
+}
+
+} // namespace
+
+std::vector<std::string_view> synth_shapes() {
+  std::vector<std::string_view> names;
+  for (const auto& shape : shapes)
+    names.push_back(shape.name);
+  return names;
+}
+
+void synth(const synth_options& options, const std::filesystem::path& path) {
+  synthesizer(options, path).run();
+}
+
+} // namespace sluice
