@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/policy/lane_schedule.hpp"
+
+#include <algorithm>
+
+namespace sluice::policy {
+
+void lane_schedule::join(std::uint64_t sequence,
+                         std::vector<std::uint32_t> prompt,
+                         std::uint32_t max_tokens) {
+  auto s = std::make_unique<running_sequence>();
+  s->key = sequence;
+  s->prompt_tokens = static_cast<std::uint32_t>(prompt.size());
+  const auto room = limits_.context_tokens - s->prompt_tokens;
+  s->max_tokens = max_tokens == 0 ? room : std::min(max_tokens, room);
+  s->tokens = std::move(prompt);
+  by_key_[sequence] = s.get();
+  running_.push_back(std::move(s));
+}
+
+void lane_schedule::end(std::uint64_t sequence) {
+  if (by_key_.erase(sequence) == 0)
+    return;
+  std::erase_if(running_,
+                [sequence](const auto& s) { return s->key == sequence; });
+}
+
+planned_row lane_schedule::decode_row(const running_sequence& s) const {
+  planned_row row{.sequence = s.key, .start = s.planned, .sampled = true};
+  if (s.planned < s.tokens.size())
+    row.tokens.push_back(s.tokens[s.planned]);
+  else
+    row.from = s.last_sample;
+  return row;
+}
+
+planned_row lane_schedule::prompt_row(const running_sequence& s,
+                                      std::uint32_t room) const {
+  const auto end = std::min(s.planned + room, s.prompt_tokens);
+  planned_row row{.sequence = s.key, .start = s.planned};
+  row.tokens.assign(s.tokens.begin() + s.planned, s.tokens.begin() + end);
+  row.sampled = end == s.prompt_tokens;
+  row.joins = !s.joined;
+  return row;
+}
+
+std::optional<step_draft> lane_schedule::draft() const {
+  if (plans_.size() >= limits_.pipeline_depth)
+    return std::nullopt;
+  step_draft draft{.number = next_plan_};
+  auto room = limits_.step_tokens;
+  for (const auto& s : running_)
+    if (room > 0 && !s->in_prompt() && s->wants_row()) {
+      draft.rows.push_back(decode_row(*s));
+      --room;
+    }
+  for (const auto& s : running_)
+    if (room > 0 && s->in_prompt()) {
+      draft.rows.push_back(prompt_row(*s, room));
+      room -= draft.rows.back().length();
+    }
+  if (draft.rows.empty())
+    return std::nullopt;
+  return draft;
+}
+
+void lane_schedule::commit(const planned_row& row, row_reference where) {
+  auto& s = *by_key_.at(row.sequence);
+  s.planned = row.end();
+  s.joined = true;
+  if (row.sampled) {
+    ++s.samples;
+    s.last_sample = where;
+  }
+}
+
+bool lane_schedule::confirm(step_draft& draft,
+                            std::span<const std::uint64_t> waiting) {
+  std::erase_if(draft.rows, [&](const planned_row& row) {
+    // A sequence may also have ended while its pages were asked for.
+    return !by_key_.contains(row.sequence) ||
+           std::find(waiting.begin(), waiting.end(), row.sequence) !=
+               waiting.end();
+  });
+  next_plan_ = draft.number + 1;
+  if (draft.rows.empty())
+    return false;
+  plan_record plan{.number = draft.number};
+  for (const auto& row : draft.rows) {
+    const auto index = static_cast<std::uint32_t>(plan.rows.size());
+    commit(row, {draft.number, index});
+    plan.rows.push_back({index, row.sequence, row.sampled});
+  }
+  plans_.push_back(std::move(plan));
+  return true;
+}
+
+std::vector<live_row> lane_schedule::result(std::uint64_t plan) {
+  if (plans_.empty() || plans_.front().number != plan)
+    return {};
+  auto rows = std::move(plans_.front().rows);
+  plans_.pop_front();
+  std::erase_if(rows, [this](const live_row& row) {
+    return !by_key_.contains(row.sequence);
+  });
+  return rows;
+}
+
+bool lane_schedule::append(std::uint64_t sequence, std::uint32_t token) {
+  auto& s = *by_key_.at(sequence);
+  s.tokens.push_back(token);
+  return s.tokens.size() - s.prompt_tokens >= s.max_tokens;
+}
+
+const std::vector<std::uint32_t>&
+lane_schedule::tokens(std::uint64_t sequence) const {
+  return by_key_.at(sequence)->tokens;
+}
+
+} // namespace sluice::policy
