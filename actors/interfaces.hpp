@@ -100,22 +100,6 @@ using preparer_actor = caf::typed_actor<
     // Tokenises and resolves defaults. Sent by GATEWAY.
     caf::reacts_to<request_number, frame<messages::Submit>>>;
 
-// Request states, the queue, budgets, deadlines.
-using scheduler_actor = caf::typed_actor<
-    // Admit, queue or refuse. Sent by PREPARER.
-    caf::reacts_to<frame<messages::Prepared>>,
-    // End it wherever it is. Sent by GATEWAY.
-    caf::reacts_to<cancel_atom, request_number, messages::FinishReason>,
-    // A request left its lane. Sent by BATCHER.
-    caf::reacts_to<frame<messages::Outcome>>,
-    // Refuse what comes, finish what runs; answers when nothing is left.
-    caf::replies_to<drain_atom>::with<bool>,
-    // Fail everything that is left. Sent by SUPERVISOR when time is up.
-    caf::reacts_to<failed_atom, messages::ErrorCode, std::string>,
-    // Deadlines; sends itself one when the next is due.
-    caf::reacts_to<tick_atom>,
-    caf::replies_to<report_atom>::with<scheduler_report>>;
-
 // The ledger and the page tables of one lane.
 using kv_page_manager_actor = caf::typed_actor<
     // Grants pages for one step, or says which sequences must wait. Sent by
@@ -145,8 +129,32 @@ using executor_actor = caf::typed_actor<
     // Where the results of a lane go. Sent by SUPERVISOR at start.
     caf::reacts_to<open_atom, std::uint32_t, batcher_actor>>;
 
+// Request states, the queue, budgets, deadlines.
+using scheduler_actor = caf::typed_actor<
+    // Who is told of accepted and refused requests, and the lane's BATCHER.
+    // Sent by SUPERVISOR at start.
+    caf::reacts_to<open_atom, gateway_actor>,
+    caf::reacts_to<open_atom, std::uint32_t, batcher_actor>,
+    // Admit, queue or refuse. Sent by PREPARER.
+    caf::reacts_to<frame<messages::Prepared>>,
+    // End it wherever it is. Sent by GATEWAY.
+    caf::reacts_to<cancel_atom, request_number, messages::FinishReason>,
+    // A request left its lane. Sent by BATCHER.
+    caf::reacts_to<frame<messages::Outcome>>,
+    // Refuse what comes, finish what runs; answers when nothing is left.
+    caf::replies_to<drain_atom>::with<bool>,
+    // Fail everything that is left. Sent by SUPERVISOR when time is up.
+    caf::reacts_to<failed_atom, messages::ErrorCode, std::string>,
+    // Deadlines; sends itself one when the next is due.
+    caf::reacts_to<tick_atom>,
+    caf::replies_to<report_atom>::with<scheduler_report>>;
+
 // The spawn tree, stop levels, health.
 using supervisor_actor = caf::typed_actor<
+    // Whom it watches and drains. Sent by the daemon at start.
+    caf::reacts_to<open_atom, gateway_actor, scheduler_actor, batcher_actor>,
+    // Ends the daemon if this one dies. Sent by the daemon at start.
+    caf::reacts_to<open_atom, caf::actor_addr, std::string>,
     // Finish what runs, then stop. A second one stops now. Sent by the socket
     // loop on SIGTERM or SIGINT.
     caf::reacts_to<drain_atom>, caf::reacts_to<tick_atom>,

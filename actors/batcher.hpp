@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "actors/interfaces.hpp"
+#include "actors/policy/lane_schedule.hpp"
+#include "actors/running_request.hpp"
+
+namespace sluice::actors {
+
+struct batcher_config {
+  std::uint32_t lane = 0;
+  std::string model; // as receipts name it
+  std::shared_ptr<const tokenizer> text;
+  policy::lane_limits limits;
+};
+
+struct batcher_neighbours {
+  kv_page_manager_actor pages;
+  executor_actor executor;
+  publisher_actor publisher;
+  scheduler_actor scheduler;
+  meter_actor meter;
+};
+
+/// The running sequences of one lane and its step pipeline.
+///
+///   admit -> draft -> PageRequest -> PageGrant -> StepPlan -> StepResult
+///              ^                                                  |
+///              +------------- tokens, ends, next draft -----------+
+class batcher_state {
+public:
+  static constexpr const char* name = "batcher";
+
+  explicit batcher_state(batcher_actor::pointer self);
+
+  void configure(batcher_config config, batcher_neighbours neighbours);
+
+  void admit(frame<messages::Admit> order);
+  void stop(frame<messages::Stop> order);
+  void granted(frame<messages::PageGrant> grant);
+  void finished(frame<messages::StepResult> result);
+  batcher_report report();
+
+  /// A handler threw: the request at hand fails, or all of them if none was.
+  void broken(const char* text);
+
+private:
+  using clock_point = caf::actor_clock::time_point;
+
+  clock_point now() const { return self_->clock().now(); }
+
+  // -- planning ---------------------------------------------------------------
+  void plan_next();
+  bool is_alive(std::uint64_t sequence) const;
+  bool settlement_due() const;
+  void ask_for_pages(std::optional<policy::step_draft> draft);
+  void send_plan(const messages::PageGrant& grant);
+
+  // -- results ----------------------------------------------------------------
+  void take_rows(const messages::StepResult& result);
+  void take_token(std::uint64_t sequence, const messages::RowResult& row);
+  void measure(const messages::StepResult& result);
+
+  // -- ends -------------------------------------------------------------------
+  void end_sequence(running_request& request, std::uint32_t index,
+                    messages::FinishReason reason, std::string stop);
+  void retire(running_request& request, std::uint32_t index);
+  void finish(running_request& request, messages::FinishReason reason);
+  void fail(std::uint64_t request, messages::ErrorCode code,
+            const std::string& text);
+  void leave(running_request& request, messages::ErrorCode code);
+  void publish();
+
+  batcher_actor::pointer self_;
+  batcher_config config_;
+  batcher_neighbours to_;
+  policy::lane_schedule schedule_;
+  std::map<std::uint64_t, std::unique_ptr<running_request>> requests_;
+  std::optional<std::uint64_t> concerned_; // request being handled
+
+  bool awaiting_grant_ = false;
+  std::optional<policy::step_draft> draft_;
+  std::vector<std::uint64_t> released_; // to tell the page manager
+  std::vector<std::uint64_t> left_;     // to tell the executor
+  std::uint64_t release_barrier_ = 0;   // plan after which pages are free
+  std::uint64_t told_finished_ = 0;
+
+  messages::TokensT outgoing_; // what the publisher gets next
+  metric_batch samples_;
+  std::uint64_t steps_ = 0;
+  clock_point last_result_{};
+  bool pipeline_was_busy_ = false;
+};
+
+batcher_actor::behavior_type
+batcher(batcher_actor::stateful_pointer<batcher_state> self,
+        batcher_config config, batcher_neighbours neighbours);
+
+} // namespace sluice::actors

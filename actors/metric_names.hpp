@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace sluice::actors::metric {
+
+// Every series that the daemon keeps, named as Prometheus wants it. Times are
+// in seconds. A histogram `x` shows as x_count, x_sum and x_bucket{le="..."}.
+
+// -- requests -----------------------------------------------------------------
+inline constexpr auto requests = "sluice_requests_total";  // by outcome
+inline constexpr auto rejected = "sluice_rejected_total";  // by reason
+inline constexpr auto waiting = "sluice_requests_waiting"; // gauge
+inline constexpr auto running = "sluice_requests_running"; // gauge
+inline constexpr auto queue_seconds = "sluice_queue_seconds";
+inline constexpr auto first_token_seconds = "sluice_first_token_seconds";
+inline constexpr auto request_seconds = "sluice_request_seconds";
+
+// -- steps --------------------------------------------------------------------
+inline constexpr auto step_seconds = "sluice_step_seconds"; // result to result
+inline constexpr auto step_compute_seconds = "sluice_step_compute_seconds";
+inline constexpr auto step_rows = "sluice_step_rows";
+inline constexpr auto prompt_tokens = "sluice_prompt_tokens_total";
+inline constexpr auto generated_tokens = "sluice_generated_tokens_total";
+
+// -- KV pages -----------------------------------------------------------------
+inline constexpr auto kv_pages_pool = "sluice_kv_pages_pool"; // gauge
+inline constexpr auto kv_pages_free = "sluice_kv_pages_free"; // gauge
+inline constexpr auto ledger_discrepancies =
+    "sluice_ledger_discrepancies_total";
+
+// -- streams and sockets ------------------------------------------------------
+inline constexpr auto chunks = "sluice_chunks_total";
+inline constexpr auto late_terminals = "sluice_late_terminals_total";
+inline constexpr auto replays = "sluice_replays_total";
+inline constexpr auto gaps = "sluice_gaps_total";
+inline constexpr auto sessions = "sluice_sessions"; // gauge
+inline constexpr auto vanished = "sluice_sessions_vanished_total";
+inline constexpr auto refused_frames = "sluice_refused_frames_total";
+inline constexpr auto dropped_parts = "sluice_dropped_parts_total";
+
+} // namespace sluice::actors::metric

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/running_request.hpp"
+
+#include <algorithm>
+
+namespace sluice::actors {
+namespace {
+
+stop_rules rules_of(const messages::Work& work) {
+  stop_rules rules;
+  const auto& wanted = *work.stopping();
+  if (wanted.stop())
+    for (const auto* text : *wanted.stop())
+      rules.strings.push_back(text->str());
+  if (wanted.stop_tokens())
+    rules.tokens.assign(wanted.stop_tokens()->begin(),
+                        wanted.stop_tokens()->end());
+  rules.min_tokens = wanted.min_tokens();
+  return rules;
+}
+
+} // namespace
+
+running_request::running_request(messages::frame<messages::Admit> order,
+                                 const tokenizer& text, std::string model,
+                                 time_point now)
+    : order_{std::move(order)}, admitted_{now} {
+  sequences_.resize(work().n());
+  for (std::uint32_t i = 0; i < size(); ++i)
+    sequences_[i].output.emplace(i, text, rules_of(work()));
+  receipt_.model = std::move(model);
+  receipt_.prompt_tokens = work().prompt()->size();
+  receipt_.seed = work().seed();
+  receipt_.queue_us = order_->queue_us();
+}
+
+bool running_request::alive() const {
+  return std::any_of(sequences_.begin(), sequences_.end(),
+                     [](const auto& s) { return s.output.has_value(); });
+}
+
+std::unique_ptr<messages::SequenceStateT>
+running_request::state_of(std::uint32_t index) const {
+  auto state = std::make_unique<messages::SequenceStateT>();
+  state->sequence = sequence_key(number(), index);
+  state->index = index;
+  state->seed = work().seed();
+  state->sampling = std::make_unique<messages::SamplingT>();
+  work().sampling()->UnPackTo(state->sampling.get());
+  state->tokens.assign(work().prompt()->begin(), work().prompt()->end());
+  state->prompt_tokens = work().prompt()->size();
+  return state;
+}
+
+std::uint64_t running_request::age_us(time_point now) const {
+  using namespace std::chrono;
+  const auto running = duration_cast<microseconds>(now - admitted_).count();
+  return order_->queue_us() + static_cast<std::uint64_t>(running);
+}
+
+void running_request::count_token(time_point now) {
+  if (receipt_.generated_tokens++ == 0)
+    receipt_.first_token_us = age_us(now);
+}
+
+std::unique_ptr<messages::ReceiptT>
+running_request::receipt(time_point now) const {
+  auto copy = std::make_unique<messages::ReceiptT>();
+  copy->model = receipt_.model;
+  copy->prompt_tokens = receipt_.prompt_tokens;
+  copy->generated_tokens = receipt_.generated_tokens;
+  copy->seed = receipt_.seed;
+  copy->queue_us = receipt_.queue_us;
+  copy->first_token_us = receipt_.first_token_us;
+  copy->steps = receipt_.steps;
+  copy->total_us = age_us(now);
+  return copy;
+}
+
+} // namespace sluice::actors

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <caf/actor_clock.hpp>
+
+#include "messages/frame.hpp"
+#include "model/sequence_output.hpp"
+
+namespace sluice::actors {
+
+/// Key of a sequence inside the daemon.
+constexpr std::uint64_t sequence_key(std::uint64_t request,
+                                     std::uint32_t index) {
+  return request << 8 | index;
+}
+constexpr std::uint64_t request_of(std::uint64_t sequence) {
+  return sequence >> 8;
+}
+constexpr std::uint32_t index_of(std::uint64_t sequence) {
+  return static_cast<std::uint32_t>(sequence & 0xff);
+}
+
+/// One sequence of a running request; null output once it has ended.
+struct running_sequence {
+  std::optional<sequence_output> output;
+  bool joined = false; // the executor knows it
+};
+
+/// A request that runs on a lane: what the batcher must remember of it.
+class running_request {
+public:
+  using time_point = caf::actor_clock::time_point;
+
+  running_request(messages::frame<messages::Admit> order, const tokenizer& text,
+                  std::string model, time_point now);
+
+  std::uint64_t number() const { return work().request(); }
+  const messages::Work& work() const { return *order_->work(); }
+
+  running_sequence& sequence(std::uint32_t index) {
+    return sequences_.at(index);
+  }
+  std::uint32_t size() const {
+    return static_cast<std::uint32_t>(sequences_.size());
+  }
+  bool alive() const;
+
+  /// What the executor must know before a sequence's first row.
+  std::unique_ptr<messages::SequenceStateT> state_of(std::uint32_t index) const;
+
+  void count_step() { ++receipt_.steps; }
+  void count_token(time_point now);
+
+  /// The usage so far, closed at @p now.
+  std::unique_ptr<messages::ReceiptT> receipt(time_point now) const;
+
+  /// Microseconds from arrival to the first token; 0 before it.
+  std::uint64_t first_token_us() const { return receipt_.first_token_us; }
+
+private:
+  std::uint64_t age_us(time_point now) const;
+
+  messages::frame<messages::Admit> order_;
+  std::vector<running_sequence> sequences_;
+  messages::ReceiptT receipt_;
+  time_point admitted_;
+};
+
+} // namespace sluice::actors
