@@ -4,7 +4,9 @@
 #include "model/weights.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <iomanip>
+#include <iterator>
 #include <sstream>
 
 namespace sluice {
@@ -31,6 +33,15 @@ std::string_view name(rope_scaling scaling) {
   return "none";
 }
 
+/// The decimal number that was meant: 1e-05, not 9.999999747378752e-06.
+double shortest(float value) {
+  char text[32];
+  const auto end = std::to_chars(text, std::end(text), value).ptr;
+  double decimal = value;
+  std::from_chars(text, end, decimal);
+  return decimal;
+}
+
 json architecture_json(const architecture& arch) {
   return {{"family", arch.family},
           {"layers", arch.layers},
@@ -41,7 +52,7 @@ json architecture_json(const architecture& arch) {
           {"ffn", arch.ffn},
           {"vocab", arch.vocab},
           {"context", arch.context},
-          {"norm_epsilon", arch.norm_epsilon},
+          {"norm_epsilon", shortest(arch.norm_epsilon)},
           {"rope_theta", arch.rope.theta},
           {"rope_dim", arch.rope.rotary_dim},
           {"rope_layout", name(arch.rope.layout)},

@@ -7,9 +7,9 @@ namespace {
 
 std::string one_line(fault_site site, std::string_view rule,
                      std::string_view remedy) {
-  std::string text = printable(site.file);
+  std::string text = printable(site.file, 400); // a path's end matters
   if (!site.subject.empty())
-    text.append(": ").append(printable(site.subject));
+    text.append(": ").append(printable(site.subject, 120));
   text.append(": ").append(rule);
   if (!remedy.empty())
     text.append("; ").append(remedy);
@@ -50,8 +50,7 @@ std::string_view name(model_fault fault) {
   return "unknown";
 }
 
-std::string printable(std::string_view text) {
-  constexpr std::size_t longest = 80;
+std::string printable(std::string_view text, std::size_t longest) {
   std::string out;
   for (char c : text.substr(0, longest))
     out.push_back(c >= 0x20 && c < 0x7f ? c : '?');

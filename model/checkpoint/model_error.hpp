@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -37,8 +38,8 @@ struct fault_site {
 };
 
 /// Copies `text` for an error message: control bytes and bytes that are not
-/// ASCII become '?', and more than 80 characters are cut with "...".
-std::string printable(std::string_view text);
+/// ASCII become '?', and more than `longest` characters are cut with "...".
+std::string printable(std::string_view text, std::size_t longest = 80);
 
 /// A model file that is refused. `what()` is one line: file, subject, the rule
 /// that was broken and the remedy.
