@@ -2,6 +2,7 @@
 #include "config/load.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <string_view>
 
 #include <unistd.h>
@@ -157,6 +158,10 @@ void validate(const config& values) {
                 "limits.window_bytes", "limits.windows_bytes");
   require_order(clients.heartbeat <= clients.heartbeat_timeout,
                 "clients.heartbeat", "clients.heartbeat_timeout");
+  const auto page_tokens = values.memory.page_tokens;
+  if (!std::has_single_bit(page_tokens))
+    throw config_error{"memory.page_tokens: " + std::to_string(page_tokens) +
+                       " is not a power of two; use 16"};
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            (c >= '0' && c <= '9') || c == '-' || c == '_';

@@ -60,8 +60,8 @@ void add_executor(option_list& list, config& c) {
 void add_memory(option_list& list, config& c) {
   auto& s = c.memory;
   list.add("memory.kv_bytes", s.kv_bytes, "KV cache of the model", {1u << 16});
-  list.add("memory.page_tokens", s.page_tokens, "Token positions in a KV page",
-           {1, 4096});
+  list.add("memory.page_tokens", s.page_tokens,
+           "Token positions in a KV page; a power of two", {8, 128});
   list.add("memory.kv_type", s.kv_type, "Type of the KV cache", {},
            "f32|f16|bf16");
 }

@@ -190,6 +190,8 @@ BOOST_AUTO_TEST_CASE(unknown_flags_are_errors) {
 BOOST_AUTO_TEST_CASE(contradictions_are_errors) {
   BOOST_TEST(has(error_of({{}, {}, {{"limits.window_bytes", "1GiB"}}}),
                  "limits.window_bytes is larger than limits.windows_bytes"));
+  BOOST_TEST(has(error_of({{}, {}, {{"memory.page_tokens", "24"}}}),
+                 "24 is not a power of two"));
   BOOST_TEST(has(error_of({{}, {}, {{"clients.heartbeat", "9s"}}}),
                  "clients.heartbeat is larger than "
                  "clients.heartbeat_timeout"));
