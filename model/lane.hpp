@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -69,10 +70,13 @@ private:
 
   void update_sequences(const messages::StepPlan& plan);
   void join(const messages::SequenceState& state);
-  void add_row(const messages::PlanRow& row, messages::RowResultT& result);
+  void add_row(const messages::PlanRow& row, messages::StepResultT& result);
   std::vector<std::int32_t> row_tokens(const messages::PlanRow& row) const;
-  void remember(const messages::StepPlan& plan,
-                const messages::StepResultT& result);
+  void run_batch(messages::StepResultT& result, thread_pool& pool,
+                 const logits_observer& observer);
+  void remember(const messages::StepResultT& result);
+
+  const architecture& arch() const { return transformer_.model().arch; }
 
   lane_options options_;
   transformer transformer_;
@@ -82,6 +86,7 @@ private:
   sampler sampler_;
   std::unordered_map<std::uint64_t, lane_sequence> sequences_;
   std::deque<sampled_plan> recent_; // newest last
+  std::string isa_;
 };
 
 } // namespace sluice

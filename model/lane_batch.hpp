@@ -26,6 +26,12 @@ struct batch_row {
   std::uint32_t count = 0;        // its positions
   std::uint32_t first_sample = 0; // index in sampled() of its first sample
   std::uint32_t samples = 0;      // its last positions, this many, are sampled
+
+  /// @param sample  index in sampled() of one of this row's.
+  /// @return the position of the token that goes in.
+  std::uint32_t position_of(std::uint32_t sample) const {
+    return start + count - samples + (sample - first_sample);
+  }
 };
 
 /// One row before it is checked.
@@ -64,12 +70,13 @@ private:
   void check_start(const lane_sequence& sequence, const row_request& row) const;
   void check_pages(const lane_sequence& sequence, const row_request& row) const;
   void claim_pages(const lane_sequence& sequence, const row_request& row);
-  std::span<const page_id> written_pages(const lane_sequence& sequence,
-                                         const row_request& row) const;
 
+  // Two entries that share a page which a step writes would corrupt each other.
   struct page_writer {
     std::uint64_t step = 0;
     std::uint64_t sequence = 0;
+    std::uint64_t entry = 0; // in its page table
+    bool operator==(const page_writer&) const = default;
   };
 
   batch_limits limits_;

@@ -14,18 +14,26 @@
 
 namespace sluice {
 
+/// What a lane's sequences have in common.
+struct sequence_limits {
+  std::uint32_t page_tokens = 0; // positions per page
+  std::uint32_t pool_pages = 0;  // pages of the KV store
+  std::uint32_t vocab = 0;
+};
+
 /// What a lane knows of one sequence: where its KV lies, which tokens it
 /// holds, and how the next ones are chosen.
 class lane_sequence {
 public:
   /// A sequence without KV. Bad content is kept as fault().
-  lane_sequence(const messages::SequenceState& state, std::uint32_t page_tokens,
-                std::uint32_t vocab);
+  lane_sequence(const messages::SequenceState& state,
+                const sequence_limits& limits);
 
   /// Why no row of this sequence can run, if something is wrong with it.
   const std::optional<row_error>& fault() const noexcept { return fault_; }
 
-  /// Grows, or replaces the end of, the page table; a hole becomes the fault.
+  /// Grows, or replaces the end of, the page table. A hole or a page outside
+  /// the pool becomes the fault.
   void apply(const messages::PageDelta& delta);
 
   /// Positions 0 .. length() - 1 have their KV in the store.
@@ -49,8 +57,11 @@ public:
   const lane_sampling& sampling() const noexcept { return sampling_; }
 
 private:
+  void set_pages(std::uint32_t first, std::span<const page_id> pages);
+
   std::uint64_t key_;
   std::uint32_t prompt_tokens_;
+  std::uint32_t pool_pages_;
   page_table pages_;
   lane_sampling sampling_;
   std::vector<std::int32_t> tokens_; // [length], by position

@@ -53,25 +53,37 @@ private:
   struct outcome {
     sampled result;
     std::vector<token_logprob> top;
-    std::string error; // a broken contract of the op
+    std::string error; // of a contract that the op found broken
   };
-  struct job { // positions of one row that are sampled one after the other
-    const batch_row* row;
-    std::uint32_t first; // index in the step's samples
+  struct slice { // of the step's samples
+    std::uint32_t first;
     std::uint32_t count;
   };
+  struct job { // samples of one row, drawn one after the other
+    const batch_row* row;
+    slice part;
+  };
+  struct buffers {
+    std::span<float> logits;
+    std::span<std::uint64_t> workspace;
+  };
 
-  void plan_jobs(const lane_batch& batch, std::uint32_t first,
-                 std::uint32_t count);
-  void run_jobs(activations logits, std::uint32_t first, thread_pool& pool);
-  void sample_one(const job& work, std::uint32_t index, std::span<float> logits,
-                  std::span<std::byte> workspace, outcome& out) const;
+  void reserve(std::size_t samples, int threads);
+  void plan_jobs(const lane_batch& batch, slice part);
+  void show(const activations& logits, std::uint32_t first,
+            const logits_observer& observer) const;
+  void run_jobs(const activations& logits, std::uint32_t first,
+                thread_pool& pool);
+  void sample_one(const batch_row& row, std::uint32_t index,
+                  const buffers& memory, outcome& out) const noexcept;
   void collect(std::uint32_t first, row_results results) const;
+  static void add_token(messages::RowResultT& answer, const batch_row& row,
+                        const outcome& from);
 
   const op_table* ops_;
   std::uint32_t vocab_;
   std::vector<job> jobs_;                             // of one slice
-  std::vector<outcome> outcomes_;                     // [slice]
+  std::vector<outcome> outcomes_;                     // [largest slice]
   std::vector<std::vector<std::uint64_t>> workspace_; // [threads]
 };
 

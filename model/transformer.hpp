@@ -48,13 +48,35 @@ public:
   const loaded_model& model() const noexcept { return *model_; }
 
 private:
-  struct layer_pass; // what every part of a layer needs
+  struct layer_pass;
+  struct qkv_parts {
+    activations q, k, v;
+  };
+  struct linear {
+    const matrix_view& weight;
+    std::span<const float> bias; // may be empty
+  };
 
-  void attention(const layer_pass& pass) const;
+  // In the order of the pass; what each reads -> what it writes.
+  // tokens -> residual, normed
+  void begin(const step_positions& step, transformer_scratch& scratch,
+             thread_pool& pool) const;
+  // normed -> qkv
+  void project_qkv(const layer_pass& pass) const;
+  // qkv -> the KV cache, attended
+  void attend(const layer_pass& pass) const;
+  // attended -> update
+  void project_attended(const layer_pass& pass) const;
+  // normed -> update
   void feed_forward(const layer_pass& pass) const;
-  void matmul(activations x, const matrix_view& weight,
-              std::span<const float> bias, activations out,
-              const layer_pass& pass) const;
+  // update -> residual, normed
+  void add_and_norm(const layer_pass& pass,
+                    std::span<const float> weight) const;
+  void keep_sampled(layer_pass& pass) const;
+
+  qkv_parts split_qkv(const layer_pass& pass) const;
+  void matmul(const layer_pass& pass, const activations& x, const linear& map,
+              const activations& out) const;
   std::span<const float> norm_after(std::size_t layer) const;
 
   std::shared_ptr<const loaded_model> model_;

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/sampler.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace sluice {
+
+namespace {
+
+using logprob_message = std::unique_ptr<messages::TokenLogprobT>;
+
+logprob_message to_message(const sampled& result,
+                           std::span<const token_logprob> top) {
+  auto message = std::make_unique<messages::TokenLogprobT>();
+  message->token = static_cast<std::uint32_t>(result.token);
+  message->logprob = result.logprob;
+  message->raw_logprob = result.raw_logprob;
+  for (const auto& entry : top) {
+    auto alternative = std::make_unique<messages::TopLogprobT>();
+    alternative->token = static_cast<std::uint32_t>(entry.token);
+    alternative->logprob = entry.logprob;
+    message->top.push_back(std::move(alternative));
+  }
+  return message;
+}
+
+void fail(messages::RowResultT& row, messages::ErrorCode code,
+          std::string text) {
+  row.code = code;
+  row.text = std::move(text);
+  row.tokens.clear();
+  row.logprobs.clear();
+}
+
+std::string non_finite_text(std::uint32_t position) {
+  return "the logits of position " + std::to_string(position) +
+         " are not finite; check the model's files and their type";
+}
+
+std::span<float> logits_of(const activations& logits, std::uint32_t row) {
+  return {logits.data + std::int64_t{row} * logits.row_stride,
+          static_cast<std::size_t>(logits.columns)};
+}
+
+} // namespace
+
+sampler::sampler(const op_table& ops, std::uint32_t vocab)
+    : ops_{&ops}, vocab_{vocab} {}
+
+void sampler::run(const sampler_step& step, row_results results) {
+  const auto all = static_cast<std::uint32_t>(step.batch.samples());
+  const auto most = static_cast<std::uint32_t>(step.scratch.logit_rows());
+  reserve(std::min(all, most), step.pool.threads());
+  for (std::uint32_t first = 0; first < all; first += most) {
+    const auto count = std::min(most, all - first);
+    const auto logits =
+        step.model.logits(first, count, step.scratch, step.pool);
+    plan_jobs(step.batch, {first, count});
+    if (step.observer)
+      show(logits, first, step.observer);
+    run_jobs(logits, first, step.pool);
+    collect(first, results);
+  }
+}
+
+void sampler::reserve(std::size_t samples, int threads) {
+  outcomes_.resize(std::max(outcomes_.size(), samples));
+  workspace_.resize(static_cast<std::size_t>(threads));
+  for (auto& workspace : workspace_)
+    workspace.resize(sample_workspace_bytes(vocab_) / sizeof(std::uint64_t) +
+                     1);
+}
+
+void sampler::plan_jobs(const lane_batch& batch, slice part) {
+  jobs_.clear();
+  for (const auto& row : batch.rows()) {
+    const auto begin = std::max(part.first, row.first_sample);
+    const auto end =
+        std::min(part.first + part.count, row.first_sample + row.samples);
+    // Penalties count the tokens before a position: they go one by one.
+    const bool in_order = row.sequence->sampling().has_penalties();
+    const auto length = in_order ? end - begin : 1;
+    for (auto at = begin; at < end; at += length)
+      jobs_.push_back({&row, {at, length}});
+  }
+}
+
+void sampler::show(const activations& logits, std::uint32_t first,
+                   const logits_observer& observer) const {
+  for (const auto& work : jobs_)
+    for (auto i = work.part.first; i < work.part.first + work.part.count; ++i)
+      observer({work.row->sequence->key(), work.row->position_of(i),
+                logits_of(logits, i - first)});
+}
+
+void sampler::run_jobs(const activations& logits, std::uint32_t first,
+                       thread_pool& pool) {
+  // A tile is a share of the jobs with a workspace of its own; what a job
+  // gives does not depend on its tile.
+  const auto tiles = workspace_.size();
+  pool.parallel_for(static_cast<std::int64_t>(tiles), [&](std::int64_t tile) {
+    const auto own = static_cast<std::size_t>(tile);
+    for (auto j = own; j < jobs_.size(); j += tiles) {
+      const auto [row, part] = jobs_[j];
+      for (auto i = part.first; i < part.first + part.count; ++i)
+        sample_one(*row, i, {logits_of(logits, i - first), workspace_[own]},
+                   outcomes_[i - first]);
+    }
+  });
+}
+
+void sampler::sample_one(const batch_row& row, std::uint32_t index,
+                         const buffers& memory, outcome& out) const noexcept {
+  try {
+    const auto& sampling = row.sequence->sampling();
+    const auto position = row.position_of(index) + 1; // of the new token
+    out.error.clear();
+    out.top.resize(sampling.top_logprobs);
+    out.result =
+        ops_->sample({.logits = memory.logits,
+                      .params = sampling.params,
+                      .bias = sampling.bias,
+                      .counts = row.sequence->counts_before(position),
+                      .allowed = {},
+                      .key = {sampling.seed, sampling.index, position},
+                      .want_logprobs = sampling.want_logprobs,
+                      .top = out.top,
+                      .workspace = std::as_writable_bytes(memory.workspace)});
+  } catch (const std::exception& error) {
+    out.error = error.what();
+  }
+}
+
+void sampler::collect(std::uint32_t first, row_results results) const {
+  using messages::ErrorCode;
+  for (const auto& [row, part] : jobs_) {
+    auto& answer = *results[row->plan_row];
+    for (auto i = part.first; i < part.first + part.count; ++i) {
+      const auto& [result, top, error] = outcomes_[i - first];
+      if (answer.code != ErrorCode::none)
+        continue;
+      if (!error.empty())
+        fail(answer, ErrorCode::internal, error);
+      else if (result.status == sample_status::non_finite)
+        fail(answer, ErrorCode::numeric_failure,
+             non_finite_text(row->position_of(i)));
+      else if (result.status == sample_status::nothing_allowed)
+        fail(answer, ErrorCode::invalid_argument,
+             "logit_bias forbids every token; allow at least one");
+      else
+        add_token(answer, *row, outcomes_[i - first]);
+    }
+  }
+}
+
+void sampler::add_token(messages::RowResultT& answer, const batch_row& row,
+                        const outcome& from) {
+  answer.tokens.push_back(static_cast<std::uint32_t>(from.result.token));
+  if (row.sequence->sampling().want_logprobs)
+    answer.logprobs.push_back(to_message(
+        from.result, std::span{from.top}.first(
+                         static_cast<std::size_t>(from.result.top_count))));
+}
+
+} // namespace sluice
