@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client may ask for, and its form on the wire."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import dataclass, field
+from typing import Mapping, Optional, Sequence, Tuple
+
+from . import frames
+from .messages.ChatMessage import ChatMessageT
+from .messages.LogitBias import LogitBiasT
+from .messages.OnDisconnect import OnDisconnect
+from .messages.Role import Role
+from .messages.Sampling import SamplingT
+from .messages.StopRules import StopRulesT
+from .messages.Submit import SubmitT
+
+
+def new_request_id() -> str:
+    """A fresh random name: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request. Exactly one of prompt, prompt_tokens and messages is set.
+
+    messages         pairs of (role, content); roles: system, user, assistant,
+                     tool
+    model            "" is the daemon's first
+    seed             None: random; the receipt says which
+    logprobs         alternatives per token, 0: none
+    max_tokens       0: until the context is full
+    priority         higher is sooner, -100 to 100
+    deadline, queue_timeout, keep_for
+                     seconds from arrival, 0: none
+    on_disconnect    "cancel" or "continue_running"
+    parse_special    special tokens in the prompt's text become tokens
+    request_id       submitting one twice attaches to the first's stream
+    """
+
+    prompt: str = ""
+    prompt_tokens: Sequence[int] = ()
+    messages: Sequence[Tuple[str, str]] = ()
+    model: str = ""
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    seed: Optional[int] = None
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    logprobs: int = 0
+    want_logprobs: bool = False
+    max_tokens: int = 0
+    min_tokens: int = 0
+    stop: Sequence[str] = ()
+    stop_tokens: Sequence[int] = ()
+    ignore_eos: bool = False
+    n: int = 1
+    parse_special: bool = False
+    priority: int = 0
+    deadline: float = 0.0
+    queue_timeout: float = 0.0
+    keep_for: float = 0.0
+    on_disconnect: str = "cancel"
+    request_id: str = field(default_factory=new_request_id)
+
+    def __post_init__(self) -> None:
+        given = [self.prompt, self.prompt_tokens, self.messages]
+        if sum(len(value) > 0 for value in given) != 1:
+            raise ValueError(
+                "set exactly one of prompt, prompt_tokens and messages"
+            )
+        if isinstance(self.stop, str):
+            raise ValueError("stop is a list of strings, e.g. stop=['\\n']")
+        if not all(self.stop):
+            raise ValueError("a stop string is empty; leave it out")
+        if not _is_id(self.request_id):
+            raise ValueError("request_id must be 32 lower-case hex digits")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:  # a NaN is in no range
+                raise ValueError(f"{name} is {value}; allowed: {low} to {high}")
+        if not self.top_p > 0 or not self.repetition_penalty > 0:
+            raise ValueError("top_p and repetition_penalty must be above 0")
+        if not all(map(math.isfinite, self.logit_bias.values())):
+            raise ValueError("logit_bias must be finite")
+        if self.max_tokens and self.min_tokens > self.max_tokens:
+            raise ValueError("min_tokens is above max_tokens")
+        if self.seed is not None and not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed is {self.seed}; allowed: 0 to 2**64 - 1")
+
+    def pack(self, tenant: str) -> bytes:
+        """The Submit frame."""
+        message = SubmitT()
+        message.id = frames.wire_id(self.request_id)
+        message.tenant = tenant or None
+        message.model = self.model or None
+        message.prompt = self.prompt or None
+        message.promptTokens = list(self.prompt_tokens) or None
+        message.messages = [_chat(*pair) for pair in self.messages] or None
+        message.sampling = self._sampling()
+        message.stopping = self._stopping()
+        message.n = self.n
+        message.parseSpecial = self.parse_special
+        message.priority = self.priority
+        message.deadlineMs = round(self.deadline * 1000)
+        message.queueTimeoutMs = round(self.queue_timeout * 1000)
+        message.keepForMs = round(self.keep_for * 1000)
+        message.onDisconnect = _named(OnDisconnect, self.on_disconnect)
+        return frames.pack(message)
+
+    def _sampling(self) -> SamplingT:
+        message = SamplingT()
+        message.temperature = self.temperature
+        message.topK = self.top_k
+        message.topP = self.top_p
+        message.minP = self.min_p
+        message.repetitionPenalty = self.repetition_penalty
+        message.frequencyPenalty = self.frequency_penalty
+        message.presencePenalty = self.presence_penalty
+        message.seed = self.seed
+        bias = self.logit_bias.items()
+        message.logitBias = [_bias(*pair) for pair in bias] or None
+        message.logprobs = self.logprobs
+        message.wantLogprobs = self.want_logprobs
+        return message
+
+    def _stopping(self) -> StopRulesT:
+        message = StopRulesT()
+        message.maxTokens = self.max_tokens
+        message.minTokens = self.min_tokens
+        message.stop = list(self.stop) or None
+        message.stopTokens = list(self.stop_tokens) or None
+        message.ignoreEos = self.ignore_eos
+        return message
+
+
+_WEEK = 7 * 24 * 3600
+_WORD = 2**32 - 1
+# As in messages/semantic_check.cpp; counts and lengths are the daemon's to set.
+_RANGES = (
+    ("temperature", 0, 100),
+    ("top_k", 0, _WORD),
+    ("top_p", 0, 1),
+    ("min_p", 0, 1),
+    ("repetition_penalty", 0, 100),
+    ("frequency_penalty", -100, 100),
+    ("presence_penalty", -100, 100),
+    ("logprobs", 0, _WORD),
+    ("max_tokens", 0, _WORD),
+    ("min_tokens", 0, _WORD),
+    ("n", 1, _WORD),
+    ("priority", -100, 100),
+    ("deadline", 0, _WEEK),
+    ("queue_timeout", 0, _WEEK),
+    ("keep_for", 0, 24 * 3600),
+)
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 32 and not text.strip("0123456789abcdef")
+
+
+def _named(enum: type, name: str) -> int:
+    value = getattr(enum, name, None)
+    if not isinstance(value, int):
+        raise ValueError(f"{name!r} is no {enum.__name__}")
+    return value
+
+
+def _chat(role: str, content: str) -> ChatMessageT:
+    message = ChatMessageT()
+    message.role = _named(Role, role)
+    message.content = content
+    return message
+
+
+def _bias(token: int, bias: float) -> LogitBiasT:
+    message = LogitBiasT()
+    message.token = token
+    message.bias = bias
+    return message
