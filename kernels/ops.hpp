@@ -54,8 +54,8 @@ struct add_rms_norm_args {
 /// f32, f16 and bf16 weights are widened and multiplied in f32. For q8_0 and
 /// q4_0, x is first quantised per 32 elements (scale = max|x| / 127 in f32,
 /// int8 rounded to nearest even); blocks are dotted in integers, scaled, and
-/// summed in f32 in K order. A block of x with a NaN or an infinity makes its
-/// whole output row non-finite on every path.
+/// summed in f32 in K order. A block of x below 1e-30 throughout counts as 0;
+/// one with a NaN or an infinity makes its whole output row NaN on every path.
 struct matmul_args {
   activations x;                  // [M, K]
   matrix_view weight;             // [N, K], any dtype but i32
@@ -87,11 +87,11 @@ struct rope_angles_args {
 /// 2 i + 1 (GGUF files of the llama family).
 enum class rope_layout : std::uint8_t { half_split, interleaved };
 
-/// Rotates q in place, rotates k, and stores k and v into the cache, rounded
-/// to the cache dtype. Elements past rotary_dim are not rotated.
+/// Rotates q and k in place and stores k and v into the cache, rounded to
+/// the cache dtype. Elements past rotary_dim are not rotated.
 struct rope_store_kv_args {
   activations q;                  // [tokens, heads * head_dim], in place
-  activations k;                  // [tokens, kv_heads * head_dim], read only
+  activations k;                  // [tokens, kv_heads * head_dim], in place
   activations v;                  // [tokens, kv_heads * head_dim], read only
   std::span<const float> cos_sin; // [tokens, rotary_dim] from rope_angles
   std::int64_t rotary_dim = 0;    // even, <= head_dim; 0 rotates nothing

@@ -44,7 +44,7 @@ struct token_logprob {
 };
 
 struct sample_args {
-  std::span<float> logits; // [vocabulary], the model's; overwritten
+  std::span<const float> logits; // [vocabulary], as the model made them
   sampling_params params;
   std::span<const logit_bias> bias;
   std::span<const token_count> counts;

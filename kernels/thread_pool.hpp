@@ -64,6 +64,7 @@ public:
   void pin_caller() const;
 
 private:
+  void stop();
   void run_worker(int index);
   bool run_one_tile();
   void wait_for_work(std::uint32_t seen_epoch);

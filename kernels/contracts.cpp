@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/contracts.hpp"
+
+#include "kernels/check.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace sluice {
+
+namespace {
+
+constexpr std::int64_t quant_block = 32;
+
+template <class T>
+std::int64_t count(std::span<T> items) {
+  return static_cast<std::int64_t>(items.size());
+}
+
+bool well_formed(const activations& a) {
+  return a.rows >= 0 && a.columns >= 0 && a.row_stride >= a.columns &&
+         (a.data != nullptr || a.rows * a.columns == 0);
+}
+
+bool same_shape(const activations& a, const activations& b) {
+  return well_formed(a) && well_formed(b) && a.rows == b.rows &&
+         a.columns == b.columns;
+}
+
+bool well_formed(const matrix_view& w) {
+  return w.rows >= 0 && w.columns >= 0 && w.type != dtype::i32 &&
+         w.row_stride_bytes >= row_bytes(w.type, w.columns) &&
+         (w.data != nullptr || w.rows * w.columns == 0);
+}
+
+bool well_formed(const kv_view& kv) {
+  const bool type_ok =
+      kv.type == dtype::f32 || kv.type == dtype::f16 || kv.type == dtype::bf16;
+  const auto page = static_cast<std::uint64_t>(kv.page_tokens);
+  return kv.k != nullptr && kv.v != nullptr && type_ok && kv.pages > 0 &&
+         kv.kv_heads > 0 && kv.head_dim > 0 && kv.page_tokens >= 8 &&
+         kv.page_tokens <= 128 && std::has_single_bit(page);
+}
+
+bool usable_epsilon(float epsilon) {
+  return std::isfinite(epsilon) && epsilon >= 0;
+}
+
+template <class T>
+bool all_within(std::span<const T> items, std::int64_t end) {
+  return std::all_of(items.begin(), items.end(), [end](T item) {
+    return item >= 0 && static_cast<std::int64_t>(item) < end;
+  });
+}
+
+std::size_t scale_bytes(std::int64_t m, std::int64_t k) {
+  const auto bytes = static_cast<std::size_t>(m * (k / quant_block)) * 4;
+  return (bytes + 63) / 64 * 64;
+}
+
+// Every page that a row of the sequence at `position` may read exists.
+bool reachable(page_list pages, std::int64_t position, const kv_view& kv) {
+  return position >= 0 && position < count(pages) * kv.page_tokens;
+}
+
+bool pages_exist(std::span<const page_list> sequences, const kv_view& kv) {
+  return std::all_of(sequences.begin(), sequences.end(), [&](page_list pages) {
+    return std::all_of(pages.begin(), pages.end(), [&](std::uint32_t page) {
+      return static_cast<std::int64_t>(page) < kv.pages;
+    });
+  });
+}
+
+} // namespace
+
+void check(const embed_rows_args& args) {
+  require(well_formed(args.table) && well_formed(args.out),
+          "embed_rows: malformed view; check data, shape and stride");
+  require(args.out.rows == count(args.ids) &&
+              args.out.columns == args.table.columns,
+          "embed_rows: out must be [ids, table columns]; resize it");
+  require(all_within(args.ids, args.table.rows),
+          "embed_rows: token id outside the vocabulary; check the tokenizer "
+          "against the model");
+}
+
+void check(const rms_norm_args& args) {
+  require(same_shape(args.x, args.out),
+          "rms_norm: x and out must have one shape; check both views");
+  require(count(args.weight) == args.x.columns,
+          "rms_norm: weight must have one value per column; check the tensor");
+  require(usable_epsilon(args.epsilon),
+          "rms_norm: epsilon must be finite and >= 0; check the model config");
+}
+
+void check(const add_rms_norm_args& args) {
+  require(same_shape(args.x, args.residual),
+          "add_rms_norm: x and residual must have one shape; check both views");
+  check(rms_norm_args{args.x, args.weight, args.epsilon, args.out});
+}
+
+void check(const matmul_args& args) {
+  require(well_formed(args.x) && well_formed(args.weight) &&
+              well_formed(args.out),
+          "matmul: malformed view; check data, dtype, shape and stride");
+  require(args.x.columns == args.weight.columns,
+          "matmul: x and weight must agree on K; check the tensor's shape");
+  require(args.out.rows == args.x.rows && args.out.columns == args.weight.rows,
+          "matmul: out must be [x rows, weight rows]; resize it");
+  require(args.bias.empty() || count(args.bias) == args.weight.rows,
+          "matmul: bias must have one value per weight row; check the tensor");
+  const std::size_t needed =
+      matmul_workspace_bytes(args.weight.type, args.x.rows, args.x.columns);
+  require(args.workspace.size() >= needed,
+          "matmul: workspace too small; ask matmul_workspace_bytes");
+  require(needed == 0 ||
+              reinterpret_cast<std::uintptr_t>(args.workspace.data()) % 64 == 0,
+          "matmul: workspace must be 64-byte aligned; allocate it so");
+}
+
+void check(const rope_angles_args& args) {
+  require(count(args.cos_sin) ==
+              2 * count(args.positions) * count(args.inv_freq),
+          "rope_angles: cos_sin must be [positions, 2 * inv_freq]; resize it");
+  require(all_within(args.positions, std::int64_t{1} << 31),
+          "rope_angles: positions must be >= 0; check the plan");
+}
+
+void check(const rope_store_kv_args& args) {
+  const std::int64_t tokens = args.q.rows;
+  const kv_view& kv = args.cache;
+  require(well_formed(kv),
+          "rope_store_kv: malformed cache; check dtype, page size and shape");
+  require(well_formed(args.q) && same_shape(args.k, args.v) &&
+              args.k.rows == tokens && count(args.slots) == tokens,
+          "rope_store_kv: q, k, v and slots must have one row per token");
+  require(args.k.columns == kv.kv_heads * kv.head_dim &&
+              args.q.columns % kv.head_dim == 0,
+          "rope_store_kv: rows must be heads * head_dim; check the model");
+  require(args.rotary_dim >= 0 && args.rotary_dim % 2 == 0 &&
+              args.rotary_dim <= kv.head_dim &&
+              count(args.cos_sin) == tokens * args.rotary_dim,
+          "rope_store_kv: cos_sin must be [tokens, rotary_dim], rotary_dim "
+          "even and <= head_dim; see rope_angles");
+  require(all_within(args.slots, kv.pages * kv.page_tokens),
+          "rope_store_kv: slot outside the cache; check the page table");
+}
+
+void check(const paged_attention_args& args) {
+  const kv_view& kv = args.cache;
+  require(well_formed(kv) && kv.head_dim <= 256,
+          "paged_attention: malformed cache, or head_dim above 256; check "
+          "dtype, page size and shape");
+  require(same_shape(args.q, args.out) &&
+              args.q.columns == args.heads * kv.head_dim &&
+              count(args.row_sequences) == args.q.rows &&
+              count(args.positions) == args.q.rows,
+          "paged_attention: q, out, row_sequences and positions must have one "
+          "row per token, q and out heads * head_dim columns");
+  require(args.heads > 0 && args.heads % kv.kv_heads == 0 &&
+              args.heads / kv.kv_heads <= 128,
+          "paged_attention: heads must be a multiple of kv_heads, at most 128 "
+          "times; check the model config");
+  require(std::isfinite(args.scale) && args.window >= 0,
+          "paged_attention: scale must be finite and window >= 0");
+  require(all_within(args.row_sequences, count(args.sequences)),
+          "paged_attention: row of an unknown sequence; check the plan");
+  require(pages_exist(args.sequences, kv),
+          "paged_attention: page outside the cache; check the page table");
+  for (std::size_t r = 0; r < args.positions.size(); ++r) {
+    const auto s = static_cast<std::size_t>(args.row_sequences[r]);
+    require(reachable(args.sequences[s], args.positions[r], kv),
+            "paged_attention: position past the page table; grant pages first");
+  }
+}
+
+void check(const swiglu_args& args) {
+  require(same_shape(args.gate, args.up) && same_shape(args.gate, args.out),
+          "swiglu: gate, up and out must have one shape; check the views");
+}
+
+bool quantizes_input(dtype weight_type) {
+  return weight_type == dtype::q8_0 || weight_type == dtype::q4_0;
+}
+
+std::size_t matmul_workspace_bytes(dtype weight_type, std::int64_t m,
+                                   std::int64_t k) {
+  require(m >= 0 && k >= 0, "matmul_workspace_bytes: shape must be >= 0");
+  if (!quantizes_input(weight_type)) {
+    return 0;
+  }
+  std::int64_t elements = 0;
+  require(!__builtin_mul_overflow(m, k, &elements) &&
+              elements < (std::int64_t{1} << 60),
+          "matmul_workspace_bytes: the size overflows; check the shape");
+  return scale_bytes(m, k) + static_cast<std::size_t>(elements);
+}
+
+quantized_rows split_workspace(const matmul_args& args) {
+  std::byte* start = args.workspace.data();
+  std::byte* values = start + scale_bytes(args.x.rows, args.x.columns);
+  return {.scales = reinterpret_cast<float*>(start),
+          .values = reinterpret_cast<std::int8_t*>(values)};
+}
+
+} // namespace sluice

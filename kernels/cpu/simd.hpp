@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The vector type that the sources of this folder are written against. Each
+// source is compiled once per instruction set with
+//   SLUICE_ISA          the namespace: portable, avx2, avx512, ...
+//   SLUICE_SIMD_HEADER  the header that defines the primitives for it.
+// These sources call no inline function of the standard library or of other
+// folders that could end up as a shared symbol: the linker keeps one copy of
+// those, and it might be one that needs AVX-512 (a test looks for such).
+//
+// A SLUICE_SIMD_HEADER defines, in namespace sluice::SLUICE_ISA:
+//   vec, lanes                     f32 lanes
+//   wide_columns                   weight rows in a tile of 3 or 4 x rows
+//   set load store add sub mul div fma abs round_even
+//   max(a, b), min(a, b)           b when either is NaN
+//   power_of_two(n)                2^n for integral n in [-126, 127]
+//   zero_below(x, limit, value)    0 where x < limit, else value
+//   sum(x), largest(x)             over the lanes, in one fixed order
+//   load_f16 store_f16 load_bf16 store_bf16   nearest even, NaN stays NaN
+//   store_i8                       nearest even, saturating
+//   q8_0, q4_0: bytes, load(block, blocks)    weight quants of 1 or
+//                                             dot_blocks neighbouring blocks
+//   load_input<Format>(p, blocks)  int8 inputs of as many blocks
+//   dot(weights, inputs)           exact products summed into f32 lanes
+//   weight_scales<Format>(block, blocks), input_scales(p, blocks)
+//                                  each block's scale in that block's lanes
+
+#include SLUICE_SIMD_HEADER
+
+namespace sluice::SLUICE_ISA {
+
+// Storage formats of single elements: load and store `lanes` of them.
+struct f32_format {
+  static constexpr int bytes = 4;
+  SLUICE_INLINE static vec load(const std::byte* p) {
+    return SLUICE_ISA::load(reinterpret_cast<const float*>(p));
+  }
+  SLUICE_INLINE static void store(std::byte* p, vec x) {
+    SLUICE_ISA::store(reinterpret_cast<float*>(p), x);
+  }
+};
+
+struct f16_format {
+  static constexpr int bytes = 2;
+  SLUICE_INLINE static vec load(const std::byte* p) { return load_f16(p); }
+  SLUICE_INLINE static void store(std::byte* p, vec x) { store_f16(p, x); }
+};
+
+struct bf16_format {
+  static constexpr int bytes = 2;
+  SLUICE_INLINE static vec load(const std::byte* p) { return load_bf16(p); }
+  SLUICE_INLINE static void store(std::byte* p, vec x) { store_bf16(p, x); }
+};
+
+/// Loads the first `count` < lanes elements; the other lanes are 0.
+template <class Format>
+SLUICE_INLINE vec load_some(const std::byte* p, int count) {
+  std::byte padded[lanes * Format::bytes] = {};
+  __builtin_memcpy(padded, p, static_cast<std::size_t>(count * Format::bytes));
+  return Format::load(padded);
+}
+
+/// Stores the first `count` < lanes lanes.
+template <class Format>
+SLUICE_INLINE void store_some(std::byte* p, vec x, int count) {
+  std::byte padded[lanes * Format::bytes];
+  Format::store(padded, x);
+  __builtin_memcpy(p, padded, static_cast<std::size_t>(count * Format::bytes));
+}
+
+SLUICE_INLINE vec load_some(const float* p, int count) {
+  return load_some<f32_format>(reinterpret_cast<const std::byte*>(p), count);
+}
+
+SLUICE_INLINE void store_some(float* p, vec x, int count) {
+  store_some<f32_format>(reinterpret_cast<std::byte*>(p), x, count);
+}
+
+/// e^x for x <= 88 (larger ones count as 88), 0 below -87.3; NaN stays NaN.
+/// Relative error below 3e-7: e^x = 2^n e^r, a Taylor polynomial for e^r.
+SLUICE_INLINE vec exp(vec x) {
+  const vec lowest = set(-87.3f);
+  const vec bounded = min(set(88.0f), max(lowest, x));
+  const vec n = round_even(mul(bounded, set(1.44269504f)));
+  // log(2) in two parts, the first exact in few bits.
+  const vec high = fma(n, set(-0.693359375f), bounded);
+  const vec r = fma(n, set(2.12194440e-4f), high);
+  vec p = set(1.0f / 5040);
+  p = fma(p, r, set(1.0f / 720));
+  p = fma(p, r, set(1.0f / 120));
+  p = fma(p, r, set(1.0f / 24));
+  p = fma(p, r, set(1.0f / 6));
+  p = fma(p, r, set(1.0f / 2));
+  p = fma(p, r, set(1.0f));
+  p = fma(p, r, set(1.0f));
+  return zero_below(x, lowest, mul(p, power_of_two(n)));
+}
+
+/// Calls `full(i)` for every whole vector of `count` elements and then
+/// `rest(i, n)` for the n < lanes elements left, if any.
+template <class Full, class Rest>
+SLUICE_INLINE void for_lanes(std::int64_t count, Full full, Rest rest) {
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    full(i);
+  }
+  if (i < count) {
+    rest(i, static_cast<int>(count - i));
+  }
+}
+
+} // namespace sluice::SLUICE_ISA

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+// Eight f32 lanes on AVX2, FMA and F16C; the contract is in simd.hpp.
+
+#define SLUICE_INLINE [[gnu::always_inline]] inline
+
+namespace sluice::SLUICE_ISA {
+
+using vec = __m256;
+inline constexpr int lanes = 8;
+inline constexpr int wide_columns = 2;
+
+SLUICE_INLINE vec set(float x) {
+  return _mm256_set1_ps(x);
+}
+SLUICE_INLINE vec load(const float* p) {
+  return _mm256_loadu_ps(p);
+}
+SLUICE_INLINE void store(float* p, vec x) {
+  _mm256_storeu_ps(p, x);
+}
+SLUICE_INLINE vec add(vec a, vec b) {
+  return _mm256_add_ps(a, b);
+}
+SLUICE_INLINE vec sub(vec a, vec b) {
+  return _mm256_sub_ps(a, b);
+}
+SLUICE_INLINE vec mul(vec a, vec b) {
+  return _mm256_mul_ps(a, b);
+}
+SLUICE_INLINE vec div(vec a, vec b) {
+  return _mm256_div_ps(a, b);
+}
+SLUICE_INLINE vec max(vec a, vec b) {
+  return _mm256_max_ps(a, b);
+}
+SLUICE_INLINE vec min(vec a, vec b) {
+  return _mm256_min_ps(a, b);
+}
+SLUICE_INLINE vec fma(vec a, vec b, vec c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+
+SLUICE_INLINE vec abs(vec x) {
+  return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+}
+
+SLUICE_INLINE vec round_even(vec x) {
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+SLUICE_INLINE vec power_of_two(vec n) {
+  const __m256i biased =
+      _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+}
+
+SLUICE_INLINE vec zero_below(vec x, vec limit, vec value) {
+  return _mm256_andnot_ps(_mm256_cmp_ps(x, limit, _CMP_LT_OQ), value);
+}
+
+SLUICE_INLINE float sum(vec x) {
+  const __m128 half =
+      _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+SLUICE_INLINE float largest(vec x) {
+  const __m128 half =
+      _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  const __m128 pair = _mm_max_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+SLUICE_INLINE __m128i load_16_bytes(const std::byte* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+
+SLUICE_INLINE vec load_f16(const std::byte* p) {
+  return _mm256_cvtph_ps(load_16_bytes(p));
+}
+
+SLUICE_INLINE void store_f16(std::byte* p, vec x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+}
+
+SLUICE_INLINE vec load_bf16(const std::byte* p) {
+  const __m256i wide = _mm256_cvtepu16_epi32(load_16_bytes(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+
+SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i upper = _mm256_srli_epi32(bits, 16);
+  const __m256i odd = _mm256_and_si256(upper, _mm256_set1_epi32(1));
+  const __m256i bias = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+  const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, bias), 16);
+  const __m256i quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  const __m256i words = _mm256_blendv_epi8(rounded, quiet, nan);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm_packus_epi32(_mm256_castsi256_si128(words),
+                                    _mm256_extracti128_si256(words, 1)));
+}
+
+SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
+  const __m256i words = _mm256_cvtps_epi32(x);
+  const __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(words),
+                                         _mm256_extracti128_si256(words, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p),
+                   _mm_packs_epi16(shorts, shorts));
+}
+
+// One block of 32 quants a step.
+inline constexpr int dot_blocks = 1;
+
+struct weight_quants {
+  __m256i value;
+  __m256i magnitude;
+};
+
+struct input_quants {
+  __m256i value;
+};
+
+SLUICE_INLINE weight_quants with_magnitude(__m256i value) {
+  return {value, _mm256_abs_epi8(value)};
+}
+
+struct q8_0 {
+  static constexpr std::size_t bytes = 34;
+
+  SLUICE_INLINE static weight_quants load(const std::byte* block, int) {
+    return with_magnitude(_mm256_loadu_si256(
+        reinterpret_cast<const __m256i*>(block + sizeof(std::uint16_t))));
+  }
+};
+
+struct q4_0 {
+  static constexpr std::size_t bytes = 18;
+
+  SLUICE_INLINE static weight_quants load(const std::byte* block, int) {
+    const __m128i pairs = load_16_bytes(block + sizeof(std::uint16_t));
+    const __m256i both = _mm256_set_m128i(_mm_srli_epi16(pairs, 4), pairs);
+    const __m256i nibbles = _mm256_and_si256(both, _mm256_set1_epi8(15));
+    return with_magnitude(_mm256_sub_epi8(nibbles, _mm256_set1_epi8(8)));
+  }
+};
+
+template <class Format>
+SLUICE_INLINE input_quants load_input(const std::int8_t* p, int) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+}
+
+// |w| * (y with the sign of w): the pair sums stay within 2 * 128 * 127, so
+// the saturating multiply never saturates.
+SLUICE_INLINE vec dot(const weight_quants& w, const input_quants& x) {
+  const __m256i signed_x = _mm256_sign_epi8(x.value, w.value);
+  const __m256i pairs = _mm256_maddubs_epi16(w.magnitude, signed_x);
+  return _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+SLUICE_INLINE float f16_scale(const std::byte* block) {
+  std::uint16_t bits;
+  std::memcpy(&bits, block, sizeof bits);
+  return _cvtsh_ss(bits);
+}
+
+template <class Format>
+SLUICE_INLINE vec weight_scales(const std::byte* block, int) {
+  return set(f16_scale(block));
+}
+
+SLUICE_INLINE vec input_scales(const float* p, int) {
+  return set(*p);
+}
+
+} // namespace sluice::SLUICE_ISA

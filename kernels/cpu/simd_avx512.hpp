@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+// Sixteen f32 lanes on AVX-512 F, BW, DQ, VL and VNNI; the contract is in
+// simd.hpp. The tests also run it over an emulation, see tests/kernels.
+
+#define SLUICE_INLINE [[gnu::always_inline]] inline
+
+namespace sluice::SLUICE_ISA {
+
+using vec = __m512;
+inline constexpr int lanes = 16;
+inline constexpr int wide_columns = 4;
+
+SLUICE_INLINE vec set(float x) {
+  return _mm512_set1_ps(x);
+}
+SLUICE_INLINE vec load(const float* p) {
+  return _mm512_loadu_ps(p);
+}
+SLUICE_INLINE void store(float* p, vec x) {
+  _mm512_storeu_ps(p, x);
+}
+SLUICE_INLINE vec add(vec a, vec b) {
+  return _mm512_add_ps(a, b);
+}
+SLUICE_INLINE vec sub(vec a, vec b) {
+  return _mm512_sub_ps(a, b);
+}
+SLUICE_INLINE vec mul(vec a, vec b) {
+  return _mm512_mul_ps(a, b);
+}
+SLUICE_INLINE vec div(vec a, vec b) {
+  return _mm512_div_ps(a, b);
+}
+SLUICE_INLINE vec max(vec a, vec b) {
+  return _mm512_max_ps(a, b);
+}
+SLUICE_INLINE vec min(vec a, vec b) {
+  return _mm512_min_ps(a, b);
+}
+SLUICE_INLINE vec fma(vec a, vec b, vec c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+SLUICE_INLINE vec abs(vec x) {
+  return _mm512_abs_ps(x);
+}
+
+SLUICE_INLINE vec round_even(vec x) {
+  return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+SLUICE_INLINE vec power_of_two(vec n) {
+  const __m512i biased =
+      _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
+}
+
+SLUICE_INLINE vec zero_below(vec x, vec limit, vec value) {
+  const __mmask16 below = _mm512_cmp_ps_mask(x, limit, _CMP_LT_OQ);
+  return _mm512_mask_mov_ps(value, below, _mm512_setzero_ps());
+}
+
+SLUICE_INLINE __m256 upper_half(vec x) {
+  return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1));
+}
+
+SLUICE_INLINE float sum(vec x) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), upper_half(x));
+  const __m128 half = _mm_add_ps(_mm256_castps256_ps128(eight),
+                                 _mm256_extractf128_ps(eight, 1));
+  const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+SLUICE_INLINE float largest(vec x) {
+  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(x), upper_half(x));
+  const __m128 half = _mm_max_ps(_mm256_castps256_ps128(eight),
+                                 _mm256_extractf128_ps(eight, 1));
+  const __m128 pair = _mm_max_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+SLUICE_INLINE __m256i load_32_bytes(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
+
+SLUICE_INLINE void store_32_bytes(std::byte* p, __m256i x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x);
+}
+
+SLUICE_INLINE vec load_f16(const std::byte* p) {
+  return _mm512_cvtph_ps(load_32_bytes(p));
+}
+
+SLUICE_INLINE void store_f16(std::byte* p, vec x) {
+  store_32_bytes(p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+}
+
+SLUICE_INLINE vec load_bf16(const std::byte* p) {
+  const __m512i wide = _mm512_cvtepu16_epi32(load_32_bytes(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
+SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
+  const __m512i bits = _mm512_castps_si512(x);
+  const __m512i upper = _mm512_srli_epi32(bits, 16);
+  const __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
+  const __m512i bias = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+  const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, bias), 16);
+  const __m512i quiet = _mm512_or_si512(upper, _mm512_set1_epi32(0x40));
+  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  store_32_bytes(
+      p, _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, nan, quiet)));
+}
+
+SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
+}
+
+// Two blocks of 32 quants a step, one in each half. The last of an odd number
+// stands in the lower half, zeros in the upper.
+inline constexpr int dot_blocks = 2;
+
+SLUICE_INLINE __m512i both_halves(__m256i low, __m256i high) {
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+// The byte products of VNNI are unsigned times signed: weights are stored as
+// weight + zero_point, and the input carries -zero_point * its own sums.
+struct weight_quants {
+  __m512i value;
+};
+
+struct input_quants {
+  __m512i value;
+  __m512i correction;
+};
+
+struct q8_0 {
+  static constexpr std::size_t bytes = 34;
+  static constexpr char zero_point = -128; // 128 as an unsigned byte
+
+  SLUICE_INLINE static weight_quants load(const std::byte* block, int blocks) {
+    const __m256i low = load_32_bytes(block + 2);
+    const __m256i high =
+        blocks == 2 ? load_32_bytes(block + bytes + 2) : _mm256_setzero_si256();
+    return {
+        _mm512_xor_si512(both_halves(low, high), _mm512_set1_epi8(zero_point))};
+  }
+};
+
+struct q4_0 {
+  static constexpr std::size_t bytes = 18;
+  static constexpr char zero_point = 8;
+
+  SLUICE_INLINE static __m256i spread(const std::byte* block) {
+    const __m128i pairs =
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2));
+    return _mm256_set_m128i(_mm_srli_epi16(pairs, 4), pairs);
+  }
+
+  SLUICE_INLINE static weight_quants load(const std::byte* block, int blocks) {
+    const __m256i high =
+        blocks == 2 ? spread(block + bytes) : _mm256_setzero_si256();
+    return {_mm512_and_si512(both_halves(spread(block), high),
+                             _mm512_set1_epi8(15))};
+  }
+};
+
+template <class Format>
+SLUICE_INLINE input_quants load_input(const std::int8_t* p, int blocks) {
+  const __m256i high =
+      blocks == 2 ? load_32_bytes(p + 32) : _mm256_setzero_si256();
+  const __m512i value = both_halves(load_32_bytes(p), high);
+  const __m512i offset = _mm512_dpbusd_epi32(
+      _mm512_setzero_si512(), _mm512_set1_epi8(Format::zero_point), value);
+  return {value, _mm512_sub_epi32(_mm512_setzero_si512(), offset)};
+}
+
+SLUICE_INLINE vec dot(const weight_quants& w, const input_quants& x) {
+  return _mm512_cvtepi32_ps(
+      _mm512_dpbusd_epi32(x.correction, w.value, x.value));
+}
+
+SLUICE_INLINE vec halves(float low, float high) {
+  return _mm512_insertf32x8(_mm512_set1_ps(low), _mm256_set1_ps(high), 1);
+}
+
+SLUICE_INLINE float f16_scale(const std::byte* block) {
+  std::uint16_t bits;
+  __builtin_memcpy(&bits, block, sizeof bits);
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
+}
+
+template <class Format>
+SLUICE_INLINE vec weight_scales(const std::byte* block, int blocks) {
+  const float low = f16_scale(block);
+  return halves(low, blocks == 2 ? f16_scale(block + Format::bytes) : 0.0f);
+}
+
+SLUICE_INLINE vec input_scales(const float* p, int blocks) {
+  return halves(p[0], blocks == 2 ? p[1] : 0.0f);
+}
+
+} // namespace sluice::SLUICE_ISA

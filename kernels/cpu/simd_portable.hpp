@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/convert.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+// Four f32 lanes in the compiler's own vector type, which every 64-bit CPU
+// has; no fused multiply-add. The contract is in simd.hpp.
+
+#define SLUICE_INLINE [[gnu::always_inline]] inline
+
+namespace sluice::SLUICE_ISA {
+
+using vec = float __attribute__((vector_size(16)));
+using int_vec = std::int32_t __attribute__((vector_size(16)));
+inline constexpr int lanes = 4;
+inline constexpr int wide_columns = 2;
+
+SLUICE_INLINE vec set(float x) {
+  return vec{x, x, x, x};
+}
+
+SLUICE_INLINE vec load(const float* p) {
+  vec x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
+}
+
+SLUICE_INLINE void store(float* p, vec x) {
+  __builtin_memcpy(p, &x, sizeof x);
+}
+SLUICE_INLINE vec add(vec a, vec b) {
+  return a + b;
+}
+SLUICE_INLINE vec sub(vec a, vec b) {
+  return a - b;
+}
+SLUICE_INLINE vec mul(vec a, vec b) {
+  return a * b;
+}
+SLUICE_INLINE vec div(vec a, vec b) {
+  return a / b;
+}
+SLUICE_INLINE vec max(vec a, vec b) {
+  return a > b ? a : b;
+}
+SLUICE_INLINE vec min(vec a, vec b) {
+  return a < b ? a : b;
+}
+SLUICE_INLINE vec fma(vec a, vec b, vec c) {
+  return a * b + c;
+}
+
+SLUICE_INLINE vec abs(vec x) {
+  return reinterpret_cast<vec>(reinterpret_cast<int_vec>(x) & 0x7fffffff);
+}
+
+// Adding 1.5 * 2^23 pushes the fraction out of the mantissa, rounding to
+// nearest even; exact for |x| < 2^22, which covers every use here.
+SLUICE_INLINE vec round_even(vec x) {
+  const vec shift = set(12582912.0f);
+  return (x + shift) - shift;
+}
+
+SLUICE_INLINE vec power_of_two(vec n) {
+  const int_vec biased = __builtin_convertvector(n, int_vec) + 127;
+  return reinterpret_cast<vec>(biased << 23);
+}
+
+SLUICE_INLINE vec zero_below(vec x, vec limit, vec value) {
+  return x < limit ? set(0) : value;
+}
+
+SLUICE_INLINE float sum(vec x) {
+  return (x[0] + x[2]) + (x[1] + x[3]);
+}
+
+SLUICE_INLINE float largest(vec x) {
+  const float a = x[0] > x[2] ? x[0] : x[2];
+  const float b = x[1] > x[3] ? x[1] : x[3];
+  return a > b ? a : b;
+}
+
+SLUICE_INLINE std::uint16_t load_u16(const std::byte* p) {
+  std::uint16_t bits;
+  __builtin_memcpy(&bits, p, sizeof bits);
+  return bits;
+}
+
+SLUICE_INLINE void store_u16(std::byte* p, std::uint16_t bits) {
+  __builtin_memcpy(p, &bits, sizeof bits);
+}
+
+SLUICE_INLINE vec load_f16(const std::byte* p) {
+  return vec{f16_to_f32(load_u16(p)), f16_to_f32(load_u16(p + 2)),
+             f16_to_f32(load_u16(p + 4)), f16_to_f32(load_u16(p + 6))};
+}
+
+SLUICE_INLINE void store_f16(std::byte* p, vec x) {
+  for (int i = 0; i < lanes; ++i) {
+    store_u16(p + 2 * i, f32_to_f16(x[i]));
+  }
+}
+
+SLUICE_INLINE vec load_bf16(const std::byte* p) {
+  const int_vec bits{load_u16(p), load_u16(p + 2), load_u16(p + 4),
+                     load_u16(p + 6)};
+  return reinterpret_cast<vec>(bits << 16);
+}
+
+SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
+  for (int i = 0; i < lanes; ++i) {
+    store_u16(p + 2 * i, f32_to_bf16(x[i]));
+  }
+}
+
+SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
+  const vec rounded = round_even(min(set(127), max(set(-127), x)));
+  for (int i = 0; i < lanes; ++i) {
+    p[i] = rounded[i] == rounded[i] ? static_cast<std::int8_t>(rounded[i])
+                                    : std::int8_t{0};
+  }
+}
+
+// One block of 32 quants a step.
+inline constexpr int dot_blocks = 1;
+
+struct weight_quants {
+  std::int8_t value[32];
+};
+
+struct input_quants {
+  const std::int8_t* value;
+};
+
+struct q8_0 {
+  static constexpr std::size_t bytes = 34;
+
+  SLUICE_INLINE static weight_quants load(const std::byte* block, int) {
+    weight_quants w;
+    __builtin_memcpy(w.value, block + sizeof(std::uint16_t), sizeof w.value);
+    return w;
+  }
+};
+
+struct q4_0 {
+  static constexpr std::size_t bytes = 18;
+
+  SLUICE_INLINE static weight_quants load(const std::byte* block, int) {
+    weight_quants w;
+    for (int i = 0; i < 16; ++i) {
+      const int pair = static_cast<int>(block[2 + i]);
+      w.value[i] = static_cast<std::int8_t>((pair & 15) - 8);
+      w.value[16 + i] = static_cast<std::int8_t>((pair >> 4) - 8);
+    }
+    return w;
+  }
+};
+
+template <class Format>
+SLUICE_INLINE input_quants load_input(const std::int8_t* p, int) {
+  return {p};
+}
+
+SLUICE_INLINE vec dot(const weight_quants& w, const input_quants& x) {
+  int_vec sums{};
+  for (int lane = 0; lane < lanes; ++lane) {
+    int total = 0;
+    for (int i = 0; i < 8; ++i) {
+      total += w.value[lane * 8 + i] * x.value[lane * 8 + i];
+    }
+    sums[lane] = total;
+  }
+  return __builtin_convertvector(sums, vec);
+}
+
+template <class Format>
+SLUICE_INLINE vec weight_scales(const std::byte* block, int) {
+  return set(f16_to_f32(load_u16(block)));
+}
+
+SLUICE_INLINE vec input_scales(const float* p, int) {
+  return set(*p);
+}
+
+} // namespace sluice::SLUICE_ISA

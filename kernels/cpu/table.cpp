@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/ops.hpp"
+#include "kernels/cpu/tables.hpp"
+#include "kernels/reference/reference.hpp"
+
+namespace sluice::SLUICE_ISA {
+
+const op_table& table() {
+  static constexpr op_table ops{
+      .isa = instruction_set::SLUICE_ISA_NAME,
+      .embed_rows = reference::embed_rows,
+      .rms_norm = rms_norm,
+      .add_rms_norm = add_rms_norm,
+      .matmul = matmul,
+      .rope_angles = reference::rope_angles,
+      .rope_store_kv = rope_store_kv,
+      .paged_attention = paged_attention,
+      .swiglu = swiglu,
+      .sample = sample,
+  };
+  return ops;
+}
+
+} // namespace sluice::SLUICE_ISA
