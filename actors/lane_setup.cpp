@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/lane_setup.hpp"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "kernels/check.hpp"
+#include "kernels/select.hpp"
+#include "model/tokenizer/tokenizer.hpp"
+
+namespace sluice::actors {
+namespace {
+
+dtype kv_type_of(const config::config& configuration) {
+  constexpr std::array known{dtype::f16, dtype::bf16, dtype::f32};
+  for (const auto type : known)
+    if (name(type) == configuration.memory.kv_type)
+      return type;
+  throw contract_violation{"memory.kv_type is '" +
+                           configuration.memory.kv_type +
+                           "'; choose f16, bf16 or f32"};
+}
+
+std::optional<dtype> weight_type_of(const config::config& configuration) {
+  constexpr std::array known{dtype::f32, dtype::f16, dtype::bf16, dtype::q8_0,
+                             dtype::q4_0};
+  if (configuration.model.weight_type.empty())
+    return std::nullopt;
+  for (const auto type : known)
+    if (name(type) == configuration.model.weight_type)
+      return type;
+  throw contract_violation{"model.weight_type is '" +
+                           configuration.model.weight_type +
+                           "'; choose f32, f16, bf16, q8_0 or q4_0"};
+}
+
+engine_options device_of(const config::config& configuration) {
+  engine_options options;
+  const auto cores = std::max(1u, std::thread::hardware_concurrency());
+  const auto wanted = configuration.executor.threads;
+  options.threads = static_cast<int>(wanted == 0 ? cores : wanted);
+  options.pin = configuration.executor.pin;
+  if (!configuration.executor.isa.empty()) {
+    options.isa = parse_instruction_set(configuration.executor.isa);
+    if (!options.isa)
+      throw contract_violation{"executor.isa is '" +
+                               configuration.executor.isa +
+                               "'; choose reference, portable, avx2, avx512 "
+                               "or leave it empty"};
+  }
+  return options;
+}
+
+std::uint32_t element_bytes(dtype type) {
+  return type == dtype::f32 ? 4 : 2;
+}
+
+lane_options room_of(const config::config& configuration,
+                     const architecture& arch) {
+  lane_options options;
+  options.page_tokens = configuration.memory.page_tokens;
+  options.kv_type = kv_type_of(configuration);
+  options.max_step_tokens = configuration.scheduling.step_tokens;
+  const auto page_bytes =
+      arch.kv_bytes_per_token(element_bytes(options.kv_type)) *
+      options.page_tokens;
+  // More pages than all sequences can fill would never be used.
+  const auto useful =
+      std::uint64_t{configuration.scheduling.max_sequences} *
+      ((arch.context + options.page_tokens - 1) / options.page_tokens);
+  const auto pages =
+      std::min(configuration.memory.kv_bytes.count / page_bytes, useful);
+  if (pages == 0)
+    throw contract_violation{
+        "memory.kv_bytes is " +
+        std::to_string(configuration.memory.kv_bytes.count) +
+        " and one KV page of this model takes " + std::to_string(page_bytes) +
+        "; raise memory.kv_bytes"};
+  options.kv_pages =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(pages, UINT32_MAX));
+  return options;
+}
+
+std::vector<std::uint32_t> ends_of(const loaded_model& model) {
+  auto ends = model.arch.eos;
+  for (const auto token : model.text->eos())
+    if (std::find(ends.begin(), ends.end(), token) == ends.end())
+      ends.push_back(token);
+  return ends;
+}
+
+} // namespace
+
+lane_setup load_lane(const config::config& configuration,
+                     const load_options& options) {
+  if (configuration.model.path.empty())
+    throw contract_violation{
+        "no model is configured; set model.path to a Hugging Face directory "
+        "or a .gguf file"};
+  lane_setup setup;
+  setup.device = std::make_shared<sluice::engine>(device_of(configuration));
+  auto loading = options;
+  loading.weight_type = weight_type_of(configuration);
+  const auto model = load_model(configuration.model.path, loading);
+  if (!model->text)
+    throw contract_violation{configuration.model.path +
+                             ": the model has no tokenizer; put its "
+                             "tokenizer.json beside config.json"};
+  setup.lane =
+      setup.device->add_lane(model, room_of(configuration, model->arch));
+  setup.facts = setup.device->facts(setup.lane);
+  setup.profile = {.lane = setup.lane,
+                   .model = configuration.model.name.empty()
+                                ? model->name
+                                : configuration.model.name,
+                   .context = model->arch.context,
+                   .vocab = model->arch.vocab,
+                   .eos = ends_of(*model),
+                   .text = model->text};
+  return setup;
+}
+
+policy::lane_capacity capacity_of(const config::config& configuration,
+                                  const lane_facts& facts) {
+  return {.context_tokens = facts.context,
+          .pool_pages = facts.kv_pages,
+          .page_tokens = facts.page_tokens,
+          .max_sequences = configuration.scheduling.max_sequences,
+          .max_waiting = configuration.limits.queue};
+}
+
+policy::lane_limits limits_of(const config::config& configuration,
+                              const lane_facts& facts) {
+  return {.context_tokens = facts.context,
+          .step_tokens = configuration.scheduling.step_tokens,
+          .pipeline_depth = configuration.scheduling.pipeline_depth};
+}
+
+messages::frame_limits frame_limits_of(const config::config& configuration) {
+  const auto& from = configuration.limits;
+  messages::frame_limits limits;
+  limits.max_frame_bytes = from.frame_bytes.count;
+  limits.max_depth = from.frame_depth;
+  limits.max_tables = from.frame_tables;
+  limits.max_prompt_bytes = static_cast<std::uint32_t>(from.prompt_bytes.count);
+  limits.max_prompt_tokens = from.prompt_tokens;
+  limits.max_sequences = from.sequences;
+  limits.max_logprobs = from.logprobs;
+  limits.max_stop_strings = from.stop_strings;
+  limits.max_stop_bytes = static_cast<std::uint32_t>(from.stop_bytes.count);
+  limits.max_stop_tokens = from.stop_tokens;
+  limits.max_logit_bias = from.logit_bias;
+  limits.max_name_bytes = static_cast<std::uint32_t>(from.name_bytes.count);
+  limits.max_messages = from.messages;
+  return limits;
+}
+
+messages::ModelInfoT info_of(const lane_setup& setup) {
+  messages::ModelInfoT info;
+  info.name = setup.profile.model;
+  info.context_tokens = setup.facts.context;
+  info.vocabulary = setup.facts.vocab;
+  info.weight_bytes = setup.facts.weight_bytes;
+  info.kv_pages = setup.facts.kv_pages;
+  info.page_tokens = setup.facts.page_tokens;
+  return info;
+}
+
+} // namespace sluice::actors

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "actors/gateway.hpp"
+#include "actors/policy/admission.hpp"
+#include "actors/policy/lane_schedule.hpp"
+#include "config/config.hpp"
+#include "messages/limits.hpp"
+#include "model/engine.hpp"
+#include "model/prepare.hpp"
+
+namespace sluice::actors {
+
+/// A model on a device, ready to be given to the actors.
+struct lane_setup {
+  std::shared_ptr<sluice::engine> device;
+  std::uint32_t lane = 0;
+  lane_profile profile;
+  lane_facts facts;
+};
+
+/// Loads the configured model and puts it on the CPU.
+/// @throws model_error, memory_error, contract_violation: one line with the
+///         remedy.
+lane_setup load_lane(const config::config& configuration,
+                     const load_options& options);
+
+/// The configuration as the parts of the daemon want it.
+policy::lane_capacity capacity_of(const config::config& configuration,
+                                  const lane_facts& facts);
+policy::lane_limits limits_of(const config::config& configuration,
+                              const lane_facts& facts);
+messages::frame_limits frame_limits_of(const config::config& configuration);
+messages::ModelInfoT info_of(const lane_setup& setup);
+
+} // namespace sluice::actors

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "actors/interfaces.hpp"
+
+namespace sluice::actors {
+
+/// How a daemon's life ended.
+struct end_of_life {
+  int exit_code = 0;
+  std::string text; // why, if the code is not 0
+};
+
+struct supervisor_config {
+  std::chrono::milliseconds drain_timeout{30'000};
+  std::chrono::milliseconds tick{250};
+  /// Busy, but nothing moved for this long: health says `failing`.
+  std::chrono::milliseconds stuck_after{30'000};
+  std::function<void(end_of_life)> on_end; // called once, from the actor
+  std::function<void(const health_report&)>
+      on_health; // each tick, may be empty
+};
+
+/// Watches the other actors, answers for the daemon's health, ends it.
+///
+///   running --drain--> draining --nothing left--> stopped (0)
+///      |                  |---drain again, or timeout---> aborting -> stopped
+///      +--an actor dies--> stopped (1)
+class supervisor_state {
+public:
+  static constexpr const char* name = "supervisor";
+
+  explicit supervisor_state(supervisor_actor::pointer self);
+
+  void configure(supervisor_config config);
+
+  void watch_lane(gateway_actor gateway, scheduler_actor scheduler,
+                  batcher_actor batcher);
+  void watch(caf::actor_addr who, std::string role);
+  void drain();
+  void tick();
+  health_report report();
+  void down(const caf::down_msg& message);
+
+private:
+  using clock_point = caf::actor_clock::time_point;
+  enum class level : std::uint8_t { running, draining, aborting, stopped };
+
+  clock_point now() const { return self_->clock().now(); }
+
+  void begin_drain();
+  void abort_rest(const char* why);
+  void end(int exit_code, std::string text);
+  void judge();
+
+  supervisor_actor::pointer self_;
+  supervisor_config config_;
+  gateway_actor gateway_;
+  scheduler_actor scheduler_;
+  batcher_actor batcher_;
+  std::map<caf::actor_addr, std::string> roles_;
+  level level_ = level::running;
+  clock_point born_;
+  clock_point drain_began_{};
+  scheduler_report scheduling_;
+  batcher_report stepping_;
+  health_report health_;
+};
+
+supervisor_actor::behavior_type
+supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
+           supervisor_config config);
+
+} // namespace sluice::actors
