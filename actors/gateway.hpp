@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/frame_credit.hpp"
@@ -52,14 +53,21 @@ public:
 
   void start(gateway_config config, gateway_links links);
 
-  // -- from clients -----------------------------------------------------------
-  void hello(session_id from, frame<messages::Hello> words);
-  void submit(session_id from, frame<messages::Submit> request);
-  void cancel(session_id from, frame<messages::Cancel> what);
-  void replay(session_id from, frame<messages::Replay> what);
-  void query(session_id from, frame<messages::Query> question);
-  void lease(session_id from, frame<messages::Lease> renewal);
-  void credit(session_id from, frame<messages::Credit> grant);
+  // -- from clients, each by way of serve() -----------------------------------
+  void hello(const session_id& from, const frame<messages::Hello>& words);
+  void submit(const session_id& from, const frame<messages::Submit>& request);
+  void cancel(const session_id& from, const frame<messages::Cancel>& what);
+  void replay(const session_id& from, const frame<messages::Replay>& what);
+  void query(const session_id& from, const frame<messages::Query>& question);
+  void lease(const session_id& from, const frame<messages::Lease>& renewal);
+  void credit(const session_id& from, const frame<messages::Credit>& grant);
+
+  /// What is common to all frames of clients: the session is known from here,
+  /// the credit goes back, and if the handler throws the client is told.
+  template <class T>
+  void serve(const session_id& from, const frame<T>& message,
+             void (gateway_state::*handler)(const session_id&,
+                                            const frame<T>&));
 
   // -- from the daemon --------------------------------------------------------
   void vanish(session_id session);
@@ -71,42 +79,37 @@ public:
   void drain();
   void tick();
 
-  /// A handler threw: the client that it served is told.
-  void broken(const char* text);
-
 private:
-  class serving;
-
-  template <class T>
-  void reply(const session_id& to, const typename T::NativeTableType& message);
-  void refuse(const session_id& to, messages::ErrorCode code,
-              std::string_view detail);
-  void reject_submit(const session_id& to, const messages::RequestId& id,
-                     policy::turn_away reason);
   policy::instant now() const;
+  void send(const session_id& to, outgoing bytes);
+  template <class T>
+  void tell_broken(const session_id& to, const T& message, std::string text);
+  void turn_away(const session_id& to, const messages::RequestId& id,
+                 messages::ErrorCode code, std::string_view detail = {});
 
+  void take_in(const session_id& from, policy::request_key key,
+               policy::body_hash body, const frame<messages::Submit>& request);
   void attach(const session_id& from, policy::request_record& known);
-  std::optional<policy::turn_away> obstacle(const session_id& from) const;
-  void admit(const session_id& from, policy::request_key key,
-             policy::body_hash body, const frame<messages::Submit>& request);
-  void send_accepted(const policy::request_record& record,
-                     std::uint32_t next_seq);
+  bool change_owner(policy::request_record& record, const session_id& to);
+  void answer_attached(const session_id& to, const policy::request_key& key,
+                       request_number request);
+  messages::ErrorCode obstacle(const session_id& from) const;
   void end(policy::request_record& record, messages::FinishReason reason);
-  void forget(const policy::request_record& record);
+  void forget(request_number request);
+
   void answer_health(const session_id& to, std::uint64_t correlation);
   void answer_stats(const session_id& to, std::uint64_t correlation);
   void answer_models(const session_id& to, std::uint64_t correlation);
-  void count(const char* metric, std::string labels = {});
+  void count(const char* metric, metric_kind kind, double value,
+             std::string labels = {});
 
   gateway_actor::pointer self_;
   gateway_config config_;
   gateway_links links_;
   policy::request_registry requests_;
-  policy::session_table sessions_;
+  policy::session_table sessions_{{}};
   std::size_t next_preparer_ = 0;
   bool draining_ = false;
-  session_id serving_; // whom the running handler answers; empty: nobody
-  request_number submitting_ = 0; // the request being taken in; 0: none
 };
 
 gateway_actor::behavior_type

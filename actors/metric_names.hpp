@@ -30,11 +30,16 @@ inline constexpr auto ledger_discrepancies =
 
 // -- streams and sockets ------------------------------------------------------
 inline constexpr auto chunks = "sluice_chunks_total";
+inline constexpr auto late_chunks = "sluice_late_chunks_total";
 inline constexpr auto late_terminals = "sluice_late_terminals_total";
+inline constexpr auto streams_open = "sluice_streams_open"; // gauge
+inline constexpr auto streams_held = "sluice_streams_held"; // gauge
+inline constexpr auto window_bytes = "sluice_window_bytes"; // gauge
 inline constexpr auto replays = "sluice_replays_total";
 inline constexpr auto gaps = "sluice_gaps_total";
 inline constexpr auto sessions = "sluice_sessions"; // gauge
 inline constexpr auto vanished = "sluice_sessions_vanished_total";
+inline constexpr auto frames_in = "sluice_frames_in_total";
 inline constexpr auto refused_frames = "sluice_refused_frames_total";
 inline constexpr auto dropped_parts = "sluice_dropped_parts_total";
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "actors/frame_credit.hpp"
 #include "actors/interfaces.hpp"
@@ -62,24 +63,30 @@ private:
   void close(request_number request, typename Table::NativeTableType body);
   template <class Table>
   void send_chunk(policy::stream& stream, typename Table::NativeTableType body);
+  template <class Table>
+  void send_last(policy::stream& stream, typename Table::NativeTableType body);
   template <class Action>
   void protect(request_number request, Action action);
 
-  void send_gap(const session_id& to, const messages::Replay& what,
-                const policy::stream* stream);
   bool send_held(const session_id& to, const policy::stream& stream,
-                 std::uint32_t from);
-  void resend(const std::string& topic, policy::stream& stream);
-  messages::ReceiptT short_receipt(const policy::stream& stream) const;
+                 std::uint32_t from_seq);
+  void offer_window(policy::stream& stream);
+  void offer_due_windows();
+  void wake_after(std::chrono::nanoseconds delay);
+  std::unique_ptr<messages::ReceiptT>
+  receipt_without_run(request_number request);
   void report_expired(const std::vector<request_number>& requests);
-  void count(const char* metric, double value = 1);
+  void count(const char* metric);
+  void gauge(const char* metric, double value);
   void flush_counts();
 
   publisher_actor::pointer self_;
   publisher_config config_;
   publisher_links links_;
   gateway_actor gateway_;
-  policy::stream_table streams_;
+  policy::stream_table streams_{{}};
+  std::vector<request_number> due_windows_; // to be sent again soon
+  std::uint32_t ticks_under_way_ = 0;
   metric_batch counts_; // of the running handler
 };
 
