@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,8 @@ struct socket_loop_targets {
   publisher_actor publisher;
   meter_actor meter;
   supervisor_actor supervisor; // told of SIGTERM and SIGINT
+  // The loop has failed, e.g. for want of memory, and ends. Called from it.
+  std::function<void(const char* why)> on_failure;
 };
 
 /// The one thread that owns every ZeroMQ socket and the context: ROUTER for
