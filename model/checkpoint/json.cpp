@@ -16,7 +16,9 @@ public:
   parse_guard(std::string_view file, int depth) : file_(file), depth_(depth) {}
 
   bool operator()(int depth, json::parse_event_t event, json& parsed) {
-    if (depth > depth_)
+    const bool opens = event == json::parse_event_t::object_start ||
+                       event == json::parse_event_t::array_start;
+    if (opens && depth >= depth_) // `depth` does not count what opens here
       throw model_error(model_fault::limit, {file_, ""},
                         "JSON nested deeper than " + std::to_string(depth_),
                         download_again);

@@ -35,6 +35,12 @@ void check_cases(std::span<const hostile_case> cases) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_watch_sees_allocations) {
+  const allocation_watch watch;
+  const std::vector<char> large(100'000, 'x');
+  BOOST_TEST(watch.largest_bytes() == large.size());
+}
+
 BOOST_AUTO_TEST_CASE(headers) {
   const hostile_case cases[] = {
       {"bad magic", model_fault::not_a_model,
