@@ -29,8 +29,8 @@ enum class stop_reason { stop_token, stop_string };
 /// What one token, or the end, released.
 struct text_step {
   std::string text; // whole UTF-8 characters, final: never withdrawn
-  /// Tokens since the beginning whose text is out. A token that a stop string
-  /// cut short counts; one that it cut off does not.
+  /// Tokens since the beginning whose text is out, a stop token included. A
+  /// token that a stop string cut short counts; one that it cut off does not.
   std::uint64_t released_tokens = 0;
   std::optional<stop_reason> reason;
   std::uint32_t stop_index = 0; // which string or token of the rules
@@ -64,18 +64,21 @@ public:
   std::uint64_t text_bytes() const noexcept { return emitted_; }
 
 private:
-  text_step stop_at(std::uint64_t cut, stop_reason reason, std::uint32_t which);
-  text_step release(std::uint64_t limit);
+  bool may_stop() const noexcept { return pushed_ > rules_->min_tokens; }
   std::optional<std::uint32_t> stop_token(std::uint32_t token) const noexcept;
+  std::optional<text_step> find_stop_string(std::size_t from);
+  text_step stop_at_string(std::size_t cut, std::uint32_t which);
+  text_step release(std::size_t count);
 
   const tokenizer* source_;
   std::shared_ptr<const stop_rules> rules_;
-  stop_matcher matcher_;
+  stop_matcher matcher_; // has seen all of held_
   utf8_repair repair_;
   std::string held_;               // complete characters, not yet emitted
   std::uint64_t emitted_ = 0;      // offset in the text of held_[0]
   std::uint64_t pushed_ = 0;       // tokens seen
   std::uint64_t released_ = 0;     // tokens whose text is out
+  std::uint64_t begin_ = 0;        // text offset where token released_ begins
   std::deque<std::uint64_t> ends_; // text offset after each unreleased token
   bool finished_ = false;
 };

@@ -57,7 +57,7 @@ public:
   ///         control token, "" for an id outside the vocabulary.
   std::string_view token_bytes(std::uint32_t id) const noexcept;
 
-  /// Whether a token is a control token, which is no text by itself.
+  /// Whether a token is no text by itself: a control token or the unknown.
   bool is_special(std::uint32_t id) const noexcept;
 
   /// Number of ids; a model's logits may have more rows, which name nothing.
