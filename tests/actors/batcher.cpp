@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/batcher.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "actors/kv_page_manager.hpp"
+#include "model/tokenizer/load.hpp"
+#include "tests/support/actor_fixture.hpp"
+#include "tests/support/mock_lane.hpp"
+#include "tests/support/printing.hpp"
+
+using namespace std::chrono_literals;
+using namespace sluice;
+using namespace sluice::tests;
+using messages::ErrorCode;
+using messages::FinishReason;
+
+namespace {
+
+constexpr std::uint32_t pool_pages = 32;
+constexpr std::uint32_t page_tokens = 8;
+constexpr std::uint32_t eos = 1; // of the bundled tokenizer
+
+struct lane_fixture : actor_fixture {
+  lane_fixture() {
+    pages = keep(system.spawn(
+        kv_page_manager, kv_page_manager_config{.pool_pages = pool_pages,
+                                                .page_tokens = page_tokens,
+                                                .check_every_step = true}));
+    lane = keep(
+        system.spawn(batcher,
+                     batcher_config{.model = "m",
+                                    .text = text,
+                                    .limits = {.context_tokens = 128,
+                                               .step_tokens = 16,
+                                               .pipeline_depth = 2}},
+                     batcher_neighbours{pages, keep(mock_executor(system, log)),
+                                        keep(mock_publisher(system, log)),
+                                        keep(mock_scheduler(system, log)),
+                                        keep(mock_meter(system, log))}));
+    run();
+  }
+
+  void admit(messages::WorkT work) {
+    messages::AdmitT order;
+    order.work = std::make_unique<messages::WorkT>(std::move(work));
+    caf::anon_send(lane, messages::pack<messages::Admit>(order));
+    run();
+  }
+
+  void stop(request_number request, FinishReason reason,
+            ErrorCode code = ErrorCode::none) {
+    messages::StopT order;
+    order.request = request;
+    order.reason = reason;
+    order.code = code;
+    caf::anon_send(lane, messages::pack<messages::Stop>(order));
+    run();
+  }
+
+  /// Answers the oldest unanswered plan: every sampled row gives `token`.
+  void answer(std::uint32_t token, ErrorCode code = ErrorCode::none) {
+    const auto plan = log->plans.at(answered++);
+    messages::StepResultT result;
+    result.number = plan->number();
+    result.code = code;
+    if (code == ErrorCode::none)
+      for (const auto* row : *plan->rows()) {
+        result.rows.push_back(std::make_unique<messages::RowResultT>());
+        const auto length =
+            row->tokens() && row->tokens()->size() ? row->tokens()->size() : 1;
+        if (row->sample_from() < length)
+          result.rows.back()->tokens = {token};
+      }
+    caf::anon_send(lane, messages::pack<messages::StepResult>(result));
+    run();
+  }
+
+  std::size_t waiting_plans() const { return log->plans.size() - answered; }
+
+  std::string text_of(request_number request) const {
+    std::string all;
+    for (const auto& step : log->tokens)
+      if (step->deltas())
+        for (const auto* each : *step->deltas())
+          if (each->request() == request && each->delta()->text())
+            all += each->delta()->text()->str();
+    return all;
+  }
+
+  ledger_report ledger() {
+    return ask<ledger_report>(pages, report_atom::value);
+  }
+
+  std::shared_ptr<const tokenizer> text =
+      load_tokenizer(std::string{SLUICE_SOURCE_DIR} + "/tests/models/pebble");
+  heard_ptr log = std::make_shared<heard>();
+  kv_page_manager_actor pages;
+  batcher_actor lane;
+  std::size_t answered = 0;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(batcher_actor_tests, lane_fixture)
+
+BOOST_AUTO_TEST_CASE(a_request_runs_to_its_length_and_gives_its_pages_back) {
+  admit(work_of(1, 20, 3));
+  BOOST_REQUIRE_EQUAL(waiting_plans(), 2u); // one ahead of the results
+  BOOST_TEST(log->plans[0]->joined()->size() == 1u);
+  BOOST_TEST(log->plans[0]->rows()->Get(0)->tokens()->size() == 16u);
+  BOOST_TEST(ledger().active == 3u);
+  while (waiting_plans() > 0)
+    answer(40);
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 1u);
+  BOOST_TEST(log->outcomes[0]->generated_tokens() == 3u);
+  BOOST_TEST(text_of(1) == std::string{text->token_bytes(40)} +
+                               std::string{text->token_bytes(40)} +
+                               std::string{text->token_bytes(40)});
+  BOOST_TEST(ledger().free == pool_pages);
+  const auto& last = *log->tokens.back();
+  BOOST_REQUIRE(last.finished() && last.finished()->size() == 1u);
+  BOOST_TEST(last.finished()->Get(0)->reason() == FinishReason::length);
+  BOOST_TEST(last.finished()->Get(0)->receipt()->prompt_tokens() == 20u);
+}
+
+BOOST_AUTO_TEST_CASE(sequences_join_and_leave_at_every_step) {
+  admit(work_of(1, 4, 20));
+  admit(work_of(2, 4, 2));
+  answer(40);
+  answer(41);
+  const auto& shared = *log->plans.back();
+  BOOST_TEST(shared.rows()->size() == 2u); // both decode in one step
+  for (int i = 0; i < 3; ++i)
+    answer(42);
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 1u);
+  BOOST_TEST(log->outcomes[0]->request() == 2u);
+  BOOST_TEST(log->plans.back()->rows()->size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_computed_past_a_stop_token_is_discarded) {
+  auto work = work_of(1, 4, 20);
+  work.stopping->stop_tokens = {eos};
+  admit(std::move(work));
+  BOOST_REQUIRE_EQUAL(waiting_plans(), 2u);
+  answer(eos); // the second plan is already on its way
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 1u);
+  BOOST_TEST(ledger().in_flight == 1u); // it may still touch the page
+  answer(77);
+  BOOST_TEST(waiting_plans() == 0u);
+  BOOST_TEST(text_of(1).empty());
+  BOOST_TEST(ledger().free == pool_pages);
+}
+
+BOOST_AUTO_TEST_CASE(a_cancel_takes_effect_at_the_next_step) {
+  admit(work_of(1, 40, 20)); // still in its prompt
+  admit(work_of(2, 4, 20));
+  answer(40);
+  stop(1, FinishReason::cancelled);
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 1u);
+  while (waiting_plans() > 0 && log->plans.size() < 8)
+    answer(40);
+  const auto& later = *log->plans.back();
+  for (const auto* row : *later.rows())
+    BOOST_TEST(row->sequence() == sequence_key(2, 0));
+  stop(2, FinishReason::cancelled);
+  while (waiting_plans() > 0)
+    answer(40);
+  BOOST_TEST(ledger().free == pool_pages);
+  BOOST_TEST(log->outcomes.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_step_fails_its_requests_and_nobody_else) {
+  admit(work_of(1, 4, 20));
+  answer(40);
+  answer(40, ErrorCode::executor_failed);
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 1u);
+  BOOST_TEST(log->outcomes[0]->code() == ErrorCode::executor_failed);
+  admit(work_of(2, 4, 2));
+  while (waiting_plans() > 0)
+    answer(41);
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 2u);
+  BOOST_TEST(log->outcomes[1]->code() == ErrorCode::none);
+  BOOST_TEST(ledger().free == pool_pages);
+}
+
+BOOST_AUTO_TEST_CASE(a_result_without_its_rows_fails_the_request) {
+  admit(work_of(1, 4, 20));
+  messages::StepResultT empty;
+  empty.number = log->plans.at(0)->number();
+  caf::anon_send(lane, messages::pack<messages::StepResult>(empty));
+  run();
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 1u);
+  BOOST_TEST(log->outcomes[0]->code() == ErrorCode::executor_failed);
+}
+
+BOOST_AUTO_TEST_CASE(several_sequences_of_a_request_end_it_together) {
+  auto work = work_of(1, 4, 2);
+  work.n = 3;
+  admit(std::move(work));
+  while (waiting_plans() > 0)
+    answer(40);
+  std::size_t ends = 0;
+  std::size_t finished = 0;
+  for (const auto& step : log->tokens) {
+    ends += step->ends() ? step->ends()->size() : 0;
+    finished += step->finished() ? step->finished()->size() : 0;
+  }
+  BOOST_TEST(ends == 3u);
+  BOOST_TEST(finished == 1u);
+  BOOST_TEST(ledger().free == pool_pages);
+}
+
+BOOST_AUTO_TEST_CASE(a_lone_request_cancelled_before_its_pages_frees_them) {
+  messages::AdmitT order;
+  order.work = std::make_unique<messages::WorkT>(work_of(1, 20, 3));
+  messages::StopT stopping;
+  stopping.request = 1;
+  stopping.reason = FinishReason::cancelled;
+  caf::anon_send(lane, messages::pack<messages::Admit>(order));
+  caf::anon_send(lane, messages::pack<messages::Stop>(stopping));
+  run(); // the grant arrives for a sequence that has left
+  while (waiting_plans() > 0)
+    answer(40);
+  BOOST_TEST(ledger().free == pool_pages);
+  BOOST_TEST(log->outcomes.size() == 1u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
