@@ -50,10 +50,13 @@ float extreme(const float* in) {
 
 void pack_q8_0(const float* in, std::byte* block) {
   const float largest = std::fabs(extreme(in));
-  const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-  store_u16(block, f32_to_f16(largest / 127.0f));
+  const float scale = largest / 127.0f;
+  // The published encoder's steps, so that its bytes are met: the inverse of
+  // the unrounded scale, halves away from zero. A subnormal scale is 0 in f16.
+  const float inverse = std::isnormal(scale) ? 1 / scale : 0.0f;
+  store_u16(block, f32_to_f16(scale));
   for (int i = 0; i < quant_block; ++i) {
-    const auto q = static_cast<int>(std::nearbyint(in[i] * inverse));
+    const auto q = static_cast<int>(std::round(in[i] * inverse));
     block[2 + i] = static_cast<std::byte>(q);
   }
 }
@@ -65,7 +68,7 @@ int nibble(float value) {
 
 void pack_q4_0(const float* in, std::byte* block) {
   const float scale = extreme(in) / -8.0f;
-  const float inverse = scale != 0 ? 1.0f / scale : 0.0f;
+  const float inverse = std::isnormal(scale) ? 1.0f / scale : 0.0f;
   store_u16(block, f32_to_f16(scale));
   for (int i = 0; i < quant_block / 2; ++i) {
     const int low = nibble(in[i] * inverse);
