@@ -5,6 +5,7 @@
 #include "model/weight_plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace sluice {
 
@@ -35,6 +36,8 @@ public:
 private:
   void copy(const weight_placement& placement);
   void convert(const weight_placement& placement);
+  void check_finite(std::span<const float> row,
+                    const weight_placement& placement) const;
   void bind(const weight_placement& placement) const;
   void report(std::uint64_t more_bytes) {
     done_bytes_ += more_bytes;
@@ -75,10 +78,21 @@ void loader::convert(const weight_placement& placement) {
     model_.read(*placement.tensor, first * row_in, part);
     for (std::uint64_t i = 0; i < rows; ++i, out += row_out) {
       dequantize_row(from, part.data() + i * row_in, row);
+      check_finite(row, placement);
       quantize_row(placement.stored, row, out);
     }
     report(part.size());
   }
+}
+
+/// A block with one infinity or NaN would quantise to nothing else.
+void loader::check_finite(std::span<const float> row,
+                          const weight_placement& placement) const {
+  if (std::ranges::all_of(row, [](float x) { return std::isfinite(x); }))
+    return;
+  throw model_error(model_fault::malformed,
+                    {model_.label(), "tensor '" + placement.name + "'"},
+                    "an element is infinite or not a number", download_again);
 }
 
 void loader::bind(const weight_placement& placement) const {

@@ -44,6 +44,11 @@ private:
   std::vector<std::set<std::string>> open_objects_;
 };
 
+bool is_u64(const json& value) {
+  return value.is_number_unsigned() ||
+         (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+}
+
 } // namespace
 
 json parse_json(std::span<const std::byte> text, std::string_view file,
@@ -91,7 +96,7 @@ void json_reader::wrong_type(std::string_view key,
 
 std::uint64_t json_reader::u64(std::string_view key) const {
   const auto& value = require(key);
-  if (!value.is_number_unsigned())
+  if (!is_u64(value))
     wrong_type(key, "an integer that is not negative");
   return value.get<std::uint64_t>();
 }
@@ -135,13 +140,13 @@ std::vector<std::uint64_t> json_reader::u64_list(std::string_view key) const {
   const auto* value = find(key);
   if (!value)
     return {};
-  if (value->is_number_unsigned())
+  if (is_u64(*value))
     return {value->get<std::uint64_t>()};
   std::vector<std::uint64_t> list;
   if (!value->is_array())
     wrong_type(key, "an integer or a list of integers");
   for (const auto& element : *value) {
-    if (!element.is_number_unsigned())
+    if (!is_u64(element))
       wrong_type(key, "integers that are not negative");
     list.push_back(element.get<std::uint64_t>());
   }

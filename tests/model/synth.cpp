@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/synth.hpp"
+
+#include "kernels/convert.hpp"
+#include "model/random_weights.hpp"
+#include "tests/model/checkpoint/refusal.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+#include <cmath>
+#include <unordered_set>
+
+namespace sluice::test {
+
+BOOST_AUTO_TEST_SUITE(synthesis)
+
+BOOST_AUTO_TEST_CASE(random_weights_have_the_wanted_moments) {
+  constexpr std::size_t count = 1 << 18;
+  for (auto type :
+       {dtype::f32, dtype::f16, dtype::bf16, dtype::q8_0, dtype::q4_0}) {
+    std::vector<std::byte> packed(row_bytes(type, count));
+    random_weights(type, 0.02f, 7).fill(packed);
+    std::vector<float> values(count);
+    dequantize_row(type, packed.data(), values);
+    double sum = 0, squares = 0, neighbours = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      sum += values[i];
+      squares += double(values[i]) * values[i];
+      neighbours += i > 0 ? double(values[i]) * values[i - 1] : 0;
+    }
+    const double standard_error = 0.02 / std::sqrt(double(count));
+    BOOST_TEST(std::abs(sum / count) < 5 * standard_error);
+    BOOST_TEST(std::sqrt(squares / count) == 0.02,
+               boost::test_tools::tolerance(0.01));
+    BOOST_TEST(std::abs(neighbours / squares) < 5 / std::sqrt(double(count)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_vocabulary_is_usable) {
+  const auto vocabulary = make_synth_vocabulary(32'000);
+  const auto& pieces = vocabulary.pieces;
+  BOOST_REQUIRE(pieces.size() == 32'000u);
+  BOOST_TEST(vocabulary.scores.size() == pieces.size());
+  BOOST_TEST(vocabulary.types.size() == pieces.size());
+  BOOST_TEST(pieces[0] == "<unk>");
+  BOOST_TEST(pieces[3] == "<0x00>");
+  BOOST_TEST(pieces[258] == "<0xFF>");
+  const std::unordered_set<std::string> known(pieces.begin(), pieces.end());
+  BOOST_TEST(known.size() == pieces.size());
+  for (auto piece : {"\xe2\x96\x81the", "\xe2\x96\x81th", "z", "~", "th"})
+    BOOST_TEST(known.contains(piece), piece);
+}
+
+BOOST_AUTO_TEST_CASE(a_shape_loads_and_repeats_by_its_seed) {
+  const temporary_directory folder;
+  const auto make = [&](std::uint64_t seed, const char* name) {
+    synth({.shape = "llama-160m", .type = dtype::q4_0, .seed = seed},
+          folder.path() / name);
+    return checkpoint::open(folder.path() / name);
+  };
+  const auto read = [](const checkpoint& model) {
+    std::vector<std::byte> bytes(4096);
+    model.read(*model.find("blk.11.ffn_down.weight"), 0, bytes);
+    return bytes;
+  };
+  const auto one = make(1, "one.gguf");
+  BOOST_TEST((read(one) == read(make(1, "again.gguf"))));
+  BOOST_TEST((read(one) != read(make(2, "two.gguf"))));
+  const auto arch = describe_architecture(one);
+  BOOST_TEST(arch.layers == 12u);
+  BOOST_TEST(arch.vocab == 32'000u);
+  BOOST_TEST(one.metadata().strings("tokenizer.ggml.tokens").size() == 32'000u);
+  BOOST_TEST(load_weights(one, arch).layers.size() == 12u);
+}
+
+BOOST_AUTO_TEST_CASE(a_mixture_is_written_and_refused_by_name) {
+  const temporary_directory folder;
+  const auto path = folder.path() / "mixture.gguf";
+  synth({.shape = "mixtral-small", .type = dtype::q4_0}, path);
+  const auto model = checkpoint::open(path);
+  BOOST_TEST(shape_text(model.find("blk.0.ffn_up_exps.weight")->dimensions()) ==
+             "[8, 2048, 1024]");
+  const auto text = check_refused("mixture", model_fault::unsupported,
+                                  [&] { describe_architecture(model); });
+  BOOST_TEST(text.find("8 experts (mixtral)") != text.npos);
+}
+
+BOOST_AUTO_TEST_CASE(unknown_shapes_are_refused_with_the_known_ones) {
+  const temporary_directory folder;
+  const auto text = check_refused("shape", model_fault::unsupported, [&] {
+    synth({.shape = "llama-9b"}, folder.path() / "x.gguf");
+  });
+  for (auto shape : synth_shapes())
+    BOOST_TEST(text.find(shape) != text.npos);
+  BOOST_TEST(std::filesystem::is_empty(folder.path()));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace sluice::test
