@@ -143,7 +143,8 @@ bool value_walker::vector(bytes at, element_type type, const TypeTable* ref,
   if (!reach(at, sizeof(flatbuffers::uoffset_t) + count * stride, path))
     return false;
   const auto* element = at + sizeof(flatbuffers::uoffset_t);
-  if (static_cast<std::size_t>(element - first_) % alignment_of(type, ref))
+  const auto offset = static_cast<std::size_t>(element - first_);
+  if (count > 0 && offset % alignment_of(type, ref) != 0)
     return refuse(path, "is misaligned; build frames with FlatBuffers");
   if (is_plain(type, ref))
     return true;

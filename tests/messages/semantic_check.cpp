@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "messages/semantic_check.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <functional>
+
+#include "messages/frame.hpp"
+
+namespace sluice::messages {
+namespace {
+
+SubmitT good_submit() {
+  SubmitT submit;
+  submit.id = std::make_unique<RequestId>(1, 2);
+  submit.prompt = "prompt";
+  submit.sampling = std::make_unique<SamplingT>();
+  submit.stopping = std::make_unique<StopRulesT>();
+  return submit;
+}
+
+HelloT good_hello() {
+  HelloT hello;
+  hello.protocol = hello.oldest_protocol = 1;
+  return hello;
+}
+
+template <class T>
+std::string refusal_of(const typename T::NativeTableType& message,
+                       const frame_limits& limits = {}) {
+  const auto result = parse_frame<T>(pack<T>(message).bytes(), limits);
+  return result.index() ? std::get<refusal>(result).text : "";
+}
+
+struct submit_case {
+  std::function<void(SubmitT&)> change;
+  const char* refusal; // "" is taken
+};
+
+void add_stop(SubmitT& submit, std::size_t count, const char* text) {
+  submit.stopping->stop.assign(count, text);
+}
+
+const submit_case submit_cases[] = {
+    {[](SubmitT&) {}, ""},
+    {[](SubmitT& s) { s.sampling.reset(), s.stopping.reset(); }, ""},
+    {[](SubmitT& s) { s.prompt.clear(); },
+     "prompt, prompt_tokens and messages are all empty; set exactly one"},
+    {[](SubmitT& s) { s.prompt_tokens = {1}; },
+     "more than one of prompt, prompt_tokens and messages is set; set exactly "
+     "one"},
+    {[](SubmitT& s) { s.prompt.clear(), s.prompt_tokens = {1}; }, ""},
+    {[](SubmitT& s) { s.prompt.assign(101, 'x'); },
+     "prompt has 101 bytes; allowed: at most 100"},
+    {[](SubmitT& s) { s.prompt.clear(), s.prompt_tokens.resize(51); },
+     "prompt_tokens has 51 elements; allowed: at most 50"},
+    {[](SubmitT& s) { s.tenant.assign(129, 'x'); },
+     "tenant has 129 bytes; allowed: at most 128"},
+    {[](SubmitT& s) { s.model = "a\nb"; },
+     "model is a name with control characters; allowed: printable characters"},
+    {[](SubmitT& s) { s.sampling->temperature = 0; }, ""},
+    {[](SubmitT& s) { s.sampling->temperature = -0.5f; },
+     "sampling.temperature is -0.5; allowed: 0 to 100"},
+    {[](SubmitT& s) { s.sampling->temperature = 101; },
+     "sampling.temperature is 101; allowed: 0 to 100"},
+    {[](SubmitT& s) { s.sampling->top_p = 0; },
+     "sampling.top_p is 0; allowed: above 0, at most 1"},
+    {[](SubmitT& s) { s.sampling->top_p = 1.5f; },
+     "sampling.top_p is 1.5; allowed: above 0, at most 1"},
+    {[](SubmitT& s) { s.sampling->min_p = 1; }, ""},
+    {[](SubmitT& s) { s.sampling->min_p = 1.25f; },
+     "sampling.min_p is 1.25; allowed: 0 to 1"},
+    {[](SubmitT& s) { s.sampling->repetition_penalty = 0; },
+     "sampling.repetition_penalty is 0; allowed: above 0, at most 100"},
+    {[](SubmitT& s) { s.sampling->frequency_penalty = -101; },
+     "sampling.frequency_penalty is -101; allowed: -100 to 100"},
+    {[](SubmitT& s) { s.sampling->presence_penalty = 101; },
+     "sampling.presence_penalty is 101; allowed: -100 to 100"},
+    {[](SubmitT& s) { s.sampling->logprobs = 20; }, ""},
+    {[](SubmitT& s) { s.sampling->logprobs = 21; },
+     "sampling.logprobs is 21; allowed: 0 to 20"},
+    {[](SubmitT& s) { s.sampling->logit_bias.resize(1025); },
+     "sampling.logit_bias has 1025 elements; allowed: at most 1024"},
+    {[](SubmitT& s) { add_stop(s, 16, "x"); }, ""},
+    {[](SubmitT& s) { add_stop(s, 17, "x"); },
+     "stopping.stop has 17 elements; allowed: at most 16"},
+    {[](SubmitT& s) { add_stop(s, 1, ""); },
+     "bytes of a stopping.stop string is 0; allowed: 1 to 256"},
+    {[](SubmitT& s) { s.stopping->stop_tokens.resize(65); },
+     "stopping.stop_tokens has 65 elements; allowed: at most 64"},
+    {[](SubmitT& s) { s.stopping->min_tokens = 9; }, ""},
+    {[](SubmitT& s) { s.stopping->min_tokens = 9, s.stopping->max_tokens = 8; },
+     "stopping.min_tokens is 9; allowed: 0 to 8"},
+    {[](SubmitT& s) { s.n = 0; }, "n is 0; allowed: 1 to 16"},
+    {[](SubmitT& s) { s.n = 17; }, "n is 17; allowed: 1 to 16"},
+    {[](SubmitT& s) { s.n = 3, s.best_of = 2; },
+     "best_of is below n; set it to 0 or to n or more"},
+    {[](SubmitT& s) { s.priority = -101; },
+     "priority is -101; allowed: -100 to 100"},
+    {[](SubmitT& s) { s.deadline_ms = 604'800'001; },
+     "deadline_ms is 604800001; allowed: 0 to 604800000"},
+    {[](SubmitT& s) { s.keep_for_ms = 86'400'001; },
+     "keep_for_ms is 86400001; allowed: 0 to 86400000"},
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(semantic_check_suite)
+
+BOOST_AUTO_TEST_CASE(submit_ranges) {
+  const frame_limits limits{.max_prompt_bytes = 100, .max_prompt_tokens = 50};
+  for (const auto& row : submit_cases) {
+    auto submit = good_submit();
+    row.change(submit);
+    BOOST_TEST(refusal_of<Submit>(submit, limits) == row.refusal);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(chats_are_as_long_as_prompts) {
+  auto submit = good_submit();
+  submit.prompt.clear();
+  for (int i = 0; i < 3; ++i) {
+    submit.messages.push_back(std::make_unique<ChatMessageT>());
+    submit.messages.back()->content.assign(40, 'x');
+  }
+  const auto refusal = [&](frame_limits limits) {
+    return refusal_of<Submit>(submit, limits);
+  };
+  BOOST_TEST(refusal({}) == "");
+  BOOST_TEST(refusal({.max_prompt_bytes = 100}) ==
+             "bytes of messages is 120; allowed: 0 to 100");
+  BOOST_TEST(refusal({.max_messages = 2}) ==
+             "messages has 3 elements; allowed: at most 2");
+}
+
+BOOST_AUTO_TEST_CASE(not_a_number_is_in_no_range) {
+  auto submit = good_submit();
+  submit.sampling->temperature = std::nanf("");
+  BOOST_TEST(refusal_of<Submit>(submit).find("sampling.temperature is") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(hello_ranges) {
+  auto hello = good_hello();
+  BOOST_TEST(refusal_of<Hello>(hello) == "");
+  hello.oldest_protocol = 2;
+  BOOST_TEST(refusal_of<Hello>(hello) ==
+             "oldest_protocol is 2; allowed: 1 to 1");
+  hello.protocol = hello.oldest_protocol = 0;
+  BOOST_TEST(refusal_of<Hello>(hello) ==
+             "protocol is 0; allowed: 1 to 4294967295");
+  hello = good_hello();
+  hello.lease_ms = 3'600'001;
+  BOOST_TEST(refusal_of<Hello>(hello) ==
+             "lease_ms is 3600001; allowed: 0 to 3600000");
+  hello = good_hello();
+  hello.models.assign(257, "m");
+  BOOST_TEST(refusal_of<Hello>(hello) ==
+             "models has 257 elements; allowed: at most 256");
+}
+
+BOOST_AUTO_TEST_CASE(small_messages_have_ranges_too) {
+  CancelT cancel;
+  cancel.id = std::make_unique<RequestId>(1, 2);
+  cancel.tenant.assign(129, 't');
+  BOOST_TEST(refusal_of<Cancel>(cancel) != "");
+  ReplayT replay;
+  replay.id = std::make_unique<RequestId>(1, 2);
+  replay.tenant = "t\x7F";
+  BOOST_TEST(refusal_of<Replay>(replay) != "");
+  LeaseT lease;
+  lease.lease_ms = 3'600'001;
+  BOOST_TEST(refusal_of<Lease>(lease) != "");
+  QueryT query;
+  query.kind = static_cast<QueryKind>(3);
+  BOOST_TEST(refusal_of<Query>(query) != "");
+}
+
+BOOST_AUTO_TEST_CASE(a_request_needs_an_id) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto prompt = builder.CreateString("prompt");
+  const auto start = builder.StartTable();
+  builder.AddOffset(Submit::VT_PROMPT, prompt);
+  builder.Finish(flatbuffers::Offset<Submit>{builder.EndTable(start)}, "SUB1");
+  const auto frame = messages::frame<Submit>::adopt(builder.Release());
+  const auto result = parse_frame<Submit>(frame.bytes(), {});
+  BOOST_REQUIRE_EQUAL(result.index(), 1u);
+  BOOST_TEST((std::get<1>(result).code == ErrorCode::malformed_frame));
+}
+
+BOOST_AUTO_TEST_CASE(envelopes_are_printable) {
+  const std::byte bytes[16] = {};
+  const auto problem = check_envelope(bytes, "SUB1", {});
+  BOOST_TEST(problem.value_or("") ==
+             "the frame's identifier is ????; expected: SUB1");
+  BOOST_TEST(check_envelope({bytes, 15}, "SUB1", {}).value_or("") ==
+             "the frame has 15 bytes; the smallest has 16");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace sluice::messages
