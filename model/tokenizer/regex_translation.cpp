@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view space_set =
     R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-constexpr std::string_view word_set = R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc})";
+constexpr std::string_view word_set = R"(\p{Alphabetic}\p{M}\p{N}\p{Pc})";
 constexpr std::string_view digit_set = R"(\p{Nd})";
 
 /// Reads a pattern from left to right and writes its translation.

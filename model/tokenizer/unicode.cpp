@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/tokenizer/unicode.hpp"
 
+#include "model/tokenizer/unicode_16.hpp"
+
+#include <algorithm>
 #include <array>
 
 #include <utf8proc.h>
@@ -30,10 +33,30 @@ char_class category_class(utf8proc_category_t category) noexcept {
   }
 }
 
+utf8proc_category_t newer_category(char32_t value) noexcept {
+  const auto found = std::lower_bound(
+      unicode_16_ranges.begin(), unicode_16_ranges.end(), value,
+      [](const category_range& range, char32_t at) { return range.last < at; });
+  return found != unicode_16_ranges.end() && value >= found->first
+             ? found->category
+             : UTF8PROC_CATEGORY_CN;
+}
+
 utf8proc_category_t category(char32_t value) noexcept {
-  return value > 0x10FFFF
-             ? UTF8PROC_CATEGORY_CN
-             : utf8proc_category(static_cast<utf8proc_int32_t>(value));
+  if (value > 0x10FFFF)
+    return UTF8PROC_CATEGORY_CN;
+  const auto known = utf8proc_category(static_cast<utf8proc_int32_t>(value));
+  return known == UTF8PROC_CATEGORY_CN ? newer_category(value) : known;
+}
+
+/// Characters that are no letters by category but have the property
+/// Other_Alphabetic, and the two joiners.
+bool is_word_symbol(char32_t value) noexcept {
+  return (value >= 0x24B6 && value <= 0x24E9) ||
+         (value >= 0x1F130 && value <= 0x1F149) ||
+         (value >= 0x1F150 && value <= 0x1F169) ||
+         (value >= 0x1F170 && value <= 0x1F189) || value == 0x200C ||
+         value == 0x200D;
 }
 
 char_class look_up(char32_t value) noexcept {
@@ -115,7 +138,7 @@ bool is_word(char32_t value) noexcept {
     return true;
   const auto detail = category(value);
   return detail == UTF8PROC_CATEGORY_ND || detail == UTF8PROC_CATEGORY_NL ||
-         detail == UTF8PROC_CATEGORY_PC;
+         detail == UTF8PROC_CATEGORY_PC || is_word_symbol(value);
 }
 
 char32_t to_lower(char32_t value) noexcept {

@@ -27,8 +27,8 @@ void append_utf8(char32_t value, std::string& out);
 /// none of them. The four sets are disjoint.
 enum class char_class : std::uint8_t { letter, number, mark, space, other };
 
-/// @note Categories are those of utf8proc (2.8: Unicode 14); invalid_byte and
-///       unassigned code points are `other`.
+/// @note Categories of Unicode 16; invalid_byte and unassigned code points are
+///       `other`.
 char_class classify(char32_t value) noexcept;
 
 /// The property White_Space.
@@ -37,7 +37,8 @@ bool is_space(char32_t value) noexcept;
 /// General category P, or ASCII punctuation.
 bool is_punctuation(char32_t value) noexcept;
 
-/// Word characters: alphabetic, marks, decimal digits, connectors.
+/// Word characters: alphabetic, marks, decimal digits, connectors, joiners.
+/// @source Unicode Technical Standard 18, annex C, \w.
 bool is_word(char32_t value) noexcept;
 
 /// Simple lower-case mapping of one character.
