@@ -112,6 +112,12 @@ private:
   owned_socket streams_;
 };
 
+std::string zeromq_version() {
+  const auto [major, minor, patch] = zmq::version();
+  return std::to_string(major) + "." + std::to_string(minor) + "." +
+         std::to_string(patch);
+}
+
 transport::transport(const std::string& endpoint, void* context)
     : impl_{std::make_unique<impl>(endpoint, context)} {}
 

@@ -10,6 +10,9 @@
 
 namespace sluice::client {
 
+/// Of the ZeroMQ library in use, e.g. "4.3.4".
+std::string zeromq_version();
+
 /// The two ZeroMQ sockets of a client: DEALER for control, SUB for streams.
 /// @note one thread at a time.
 class transport {

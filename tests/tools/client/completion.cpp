@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/client/completion.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "messages/frame.hpp"
+
+using namespace sluice;
+using client::completion;
+
+namespace {
+
+template <class Body>
+void give(completion& to, Body body) {
+  messages::ChunkT chunk;
+  chunk.id = std::make_unique<messages::RequestId>(1, 2);
+  chunk.body.Set(std::move(body));
+  to.take(*messages::pack<messages::Chunk>(chunk));
+}
+
+void give_text(completion& to, std::uint32_t sequence, const char* text,
+               std::vector<std::uint32_t> tokens) {
+  messages::DeltaT delta;
+  delta.sequence = sequence;
+  delta.text = text;
+  delta.tokens = std::move(tokens);
+  give(to, std::move(delta));
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(client_completion)
+
+BOOST_AUTO_TEST_CASE(sequences_add_up_apart) {
+  completion text;
+  give_text(text, 0, "ab", {1});
+  give_text(text, 1, "xy", {2, 3});
+  give_text(text, 0, "c", {4});
+  BOOST_TEST(text.sequences().at(0).text == "abc");
+  BOOST_TEST(text.sequences().at(1).text == "xy");
+  BOOST_TEST(text.sequences().at(0).tokens.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_retraction_withdraws_text_and_tokens) {
+  completion text;
+  give_text(text, 0, "abcdef", {1, 2, 3});
+  messages::RetractT retract;
+  retract.from_byte = 4;
+  retract.from_token = 2;
+  give(text, retract);
+  BOOST_TEST(text.sequences().at(0).text == "abcd");
+  BOOST_TEST(text.sequences().at(0).tokens.size() == 2u);
+  retract.from_byte = 400; // beyond what is there: nothing to withdraw
+  retract.from_token = 400;
+  give(text, retract);
+  BOOST_TEST(text.sequences().at(0).text == "abcd");
+}
+
+BOOST_AUTO_TEST_CASE(ends_have_reasons) {
+  completion text;
+  messages::SequenceEndT end;
+  end.reason = messages::FinishReason::stop_string;
+  end.stop = "\n";
+  give(text, end);
+  BOOST_TEST(
+      (text.sequences().at(0).reason == messages::FinishReason::stop_string));
+  BOOST_TEST(text.sequences().at(0).stop == "\n");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/cli/json_output.hpp"
+
+namespace sluice::cli {
+namespace {
+
+json to_json(const messages::TokenLogprobT& entry) {
+  json out{{"token", entry.token},
+           {"logprob", entry.logprob},
+           {"raw_logprob", entry.raw_logprob}};
+  for (const auto& top : entry.top)
+    out["top"].push_back({{"token", top.token()}, {"logprob", top.logprob()}});
+  return out;
+}
+
+template <class List>
+json list_of(const List& entries) {
+  auto out = json::array();
+  for (const auto& entry : entries)
+    out.push_back(to_json(entry));
+  return out;
+}
+
+json delta_json(const messages::Delta& delta) {
+  messages::DeltaT value;
+  delta.UnPackTo(&value);
+  json out{{"event", "delta"},
+           {"sequence", value.sequence},
+           {"text", value.text},
+           {"tokens", value.tokens}};
+  if (!value.logprobs.empty()) {
+    auto entries = json::array();
+    for (const auto& entry : value.logprobs)
+      entries.push_back(to_json(*entry));
+    out["logprobs"] = std::move(entries);
+  }
+  return out;
+}
+
+json chunk_json(const messages::Chunk& chunk) {
+  if (const auto* delta = chunk.body_as_Delta())
+    return delta_json(*delta);
+  if (const auto* retract = chunk.body_as_Retract())
+    return {{"event", "retract"},
+            {"sequence", retract->sequence()},
+            {"from_byte", retract->from_byte()},
+            {"from_token", retract->from_token()}};
+  if (const auto* end = chunk.body_as_SequenceEnd())
+    return {{"event", "sequence_end"},
+            {"sequence", end->sequence()},
+            {"finish_reason", messages::to_string(end->reason())},
+            {"stop", end->stop() ? end->stop()->str() : ""},
+            {"generated_tokens", end->generated_tokens()}};
+  return {{"event", "unknown"}};
+}
+
+json body_json(const client::accepted& what) {
+  return {{"event", "accepted"}, {"attached", what.attached}};
+}
+
+json body_json(const client::chunk_frame& what) {
+  return chunk_json(*what);
+}
+
+json body_json(const client::finished& what) {
+  return {{"event", "finished"},
+          {"finish_reason", messages::to_string(what.reason)},
+          {"usage", to_json(what.receipt)}};
+}
+
+json body_json(const client::failure& what) {
+  return {{"event", "failed"}, {"error", to_json(what)}};
+}
+
+} // namespace
+
+std::string to_line(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json to_json(const client::failure& failure) {
+  json out{{"code", messages::to_string(failure.code)}, {"text", failure.text}};
+  if (failure.retry_after.count() > 0)
+    out["retry_after_ms"] = failure.retry_after.count();
+  return out;
+}
+
+json to_json(const messages::ReceiptT& receipt) {
+  return {{"prompt_tokens", receipt.prompt_tokens},
+          {"cached_tokens", receipt.cached_tokens},
+          {"generated_tokens", receipt.generated_tokens},
+          {"seed", receipt.seed},
+          {"queue_us", receipt.queue_us},
+          {"first_token_us", receipt.first_token_us},
+          {"total_us", receipt.total_us},
+          {"steps", receipt.steps},
+          {"preemptions", receipt.preemptions},
+          {"page_seconds", receipt.page_seconds},
+          {"model", receipt.model}};
+}
+
+json to_json(const client::sequence_text& sequence) {
+  json out{{"text", sequence.text},
+           {"tokens", sequence.tokens},
+           {"finish_reason", messages::to_string(sequence.reason)}};
+  if (!sequence.stop.empty())
+    out["stop"] = sequence.stop;
+  if (!sequence.logprobs.empty())
+    out["logprobs"] = list_of(sequence.logprobs);
+  return out;
+}
+
+json to_json(const client::event& event) {
+  json out{{"id", event.id.hex()}};
+  out.update(
+      std::visit([](const auto& what) { return body_json(what); }, event.what));
+  return out;
+}
+
+json to_json(const messages::HealthT& health) {
+  return {{"state", to_string(health.state)},
+          {"version", health.version},
+          {"epoch", health.epoch},
+          {"uptime_ms", health.uptime_ms},
+          {"last_step_age_ms", health.last_step_age_ms},
+          {"last_decision_age_ms", health.last_decision_age_ms},
+          {"running", health.running},
+          {"waiting", health.waiting},
+          {"text", health.text}};
+}
+
+json to_json(const messages::ModelsT& models) {
+  auto out = json::array();
+  for (const auto& model : models.models)
+    out.push_back({{"name", model->name},
+                   {"family", model->family},
+                   {"context_tokens", model->context_tokens},
+                   {"vocabulary", model->vocabulary},
+                   {"weight_bytes", model->weight_bytes},
+                   {"kv_pages", model->kv_pages},
+                   {"page_tokens", model->page_tokens}});
+  return out;
+}
+
+json to_json(const messages::StatsT& stats) {
+  auto out = json::array();
+  for (const auto& metric : stats.metrics)
+    out.push_back({{"name", metric->name},
+                   {"labels", metric->labels},
+                   {"value", metric->value}});
+  return out;
+}
+
+std::string_view to_string(messages::HealthState state) {
+  switch (state) {
+  case messages::HealthState::starting:
+    return "starting";
+  case messages::HealthState::ready:
+    return "ready";
+  case messages::HealthState::draining:
+    return "draining";
+  case messages::HealthState::failing:
+    return "failing";
+  }
+  return "unknown";
+}
+
+} // namespace sluice::cli
