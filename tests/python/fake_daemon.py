@@ -70,7 +70,8 @@ class FakeDaemon:
 
     def _on_submit(self, topic, message):
         words = frames.text_of(message.prompt).split(" ")
-        chunks = fake.stream(topic, *words, epoch=self.epoch)
+        head = {"epoch": self.epoch, "tenant": message.tenant}
+        chunks = fake.stream(topic, *words, **head)
         self._chunks[topic] = chunks[:-2] if self.endless else chunks
         for chunk in self._chunks[topic] if self.publish else ():
             self._streams.send_multipart([topic.encode(), chunk])

@@ -71,15 +71,15 @@ def health(correlation, state=1):
     return build(HealthT, correlation=correlation, state=state, running=2)
 
 
-def chunk(topic, seq, kind, body, epoch=EPOCH):
-    fields = {"epoch": epoch, "seq": seq, "bodyType": kind, "body": body}
+def chunk(topic, seq, kind, body, epoch=EPOCH, **fields):
+    fields.update(epoch=epoch, seq=seq, bodyType=kind, body=body)
     return build(ChunkT, topic, **fields)
 
 
-def delta(topic, seq, text, tokens=(1,), sequence=0, epoch=EPOCH):
+def delta(topic, seq, text, tokens=(1,), sequence=0, **fields):
     body = DeltaT()
     body.text, body.tokens, body.sequence = text, list(tokens), sequence
-    return chunk(topic, seq, ChunkBody.Delta, body, epoch)
+    return chunk(topic, seq, ChunkBody.Delta, body, **fields)
 
 
 def retract(topic, seq, from_byte, from_token):
@@ -88,32 +88,33 @@ def retract(topic, seq, from_byte, from_token):
     return chunk(topic, seq, ChunkBody.Retract, body)
 
 
-def sequence_end(topic, seq, epoch=EPOCH):
+def sequence_end(topic, seq, **fields):
     body = SequenceEndT()
     body.reason = FinishReason.stop_token
-    return chunk(topic, seq, ChunkBody.SequenceEnd, body, epoch)
+    return chunk(topic, seq, ChunkBody.SequenceEnd, body, **fields)
 
 
-def end_of(topic, earlier, kind=ChunkBody.Finished, epoch=EPOCH, **fields):
+def end_of(topic, earlier, kind=ChunkBody.Finished, head=None, **fields):
     """The terminal chunk after `earlier` frames, count and checksum right
-    unless `fields` say otherwise."""
+    unless `fields` say otherwise; `head` are fields of the chunk itself."""
     body = FinishedT() if kind == ChunkBody.Finished else FailedT()
     body.chunks = len(earlier) + 1
     for frame in earlier:
         body.checksum = zlib.crc32(frame, body.checksum)
+    if kind == ChunkBody.Finished:
+        body.reason = FinishReason.stop_token
     body.receipt = ReceiptT()
     body.receipt.model = "pebble"
     body.receipt.totalUs = 1_500_000
     for name, value in fields.items():
         setattr(body, name, value)
-    return chunk(topic, len(earlier), kind, body, epoch)
+    return chunk(topic, len(earlier), kind, body, **(head or {}))
 
 
-def stream(topic, *texts, epoch=EPOCH):
+def stream(topic, *texts, **fields):
     """A whole stream: one delta a text, the end of the sequence, Finished."""
     chunks = [
-        delta(topic, seq, text, epoch=epoch) for seq, text in enumerate(texts)
+        delta(topic, seq, text, **fields) for seq, text in enumerate(texts)
     ]
-    chunks.append(sequence_end(topic, len(chunks), epoch))
-    reason = FinishReason.stop_token
-    return chunks + [end_of(topic, chunks, epoch=epoch, reason=reason)]
+    chunks.append(sequence_end(topic, len(chunks), **fields))
+    return chunks + [end_of(topic, chunks, head=fields)]

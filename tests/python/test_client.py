@@ -9,7 +9,7 @@ import unittest
 import sluice
 from fake_daemon import FakeDaemon
 
-QUICK = sluice.Timing(connect=5, reply=0.3, attempts=2, silence=0.05)
+QUICK = sluice.Timing(connect=20, reply=0.3, attempts=2, silence=0.05)
 
 
 class ClientTest(unittest.TestCase):
@@ -24,6 +24,7 @@ class ClientTest(unittest.TestCase):
         return daemon
 
     def client(self, daemon, timing=QUICK, **settings):
+        settings.setdefault("timeout", 60)
         client = sluice.Client(daemon.endpoint, timing=timing, **settings)
         self.addCleanup(client.close)
         return client

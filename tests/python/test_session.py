@@ -173,6 +173,12 @@ class SessionTest(unittest.TestCase):
         self.hear(fake.replayed(TOPIC, 0, True))
         self.assertIsInstance(call.state.error, errors.ProtocolError)
 
+    def test_chunks_of_another_tenant_are_passed_over(self):
+        call = self.start()
+        other = fake.delta(TOPIC, 0, "theirs", tenant="other")
+        self.hear(other, fake.delta(TOPIC, 0, "ours"))
+        self.assertEqual(self.texts(call), "ours")
+
     def test_the_same_id_twice_in_one_client_is_refused(self):
         self.start()
         request = Request("hi", request_id=TOPIC)

@@ -76,7 +76,7 @@ class StreamCall:
         self.accepted = False
         self.due = 0.0
         self.asked = False
-        self._tenant = tenant
+        self.tenant = tenant
         self._submit = submit
         self._timing = timing
         self._unanswered = 0
@@ -107,7 +107,7 @@ class StreamCall:
         self.due = now + self._timing.reply
         if not self.accepted:
             return self._submit
-        return control.replay(self.topic, self._tenant, self.state.next_seq)
+        return control.replay(self.topic, self.tenant, self.state.next_seq)
 
     def heard(self, now: float, progress: bool) -> None:
         """The daemon spoke of this stream: the next question can wait."""

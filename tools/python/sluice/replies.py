@@ -113,6 +113,8 @@ class Replies:
     def _on_chunk(
         self, call: StreamCall, message: Any, data: bytes, now: float
     ) -> None:
+        if text_of(message.tenant) != call.tenant:
+            return  # another tenant may have chosen the same id
         call.accepted = True
         if call.state.add(message, data):
             call.heard(now, progress=True)

@@ -16,18 +16,19 @@ _STREAM_QUEUE = 20000  # chunks; what overflows is asked for again
 
 
 def default_endpoint() -> str:
-    """Where a daemon of this user listens unless told otherwise."""
+    """$SLUICE_ENDPOINT, else where a daemon of this user listens (the rule of
+    docs/protocol.md)."""
     named = os.environ.get("SLUICE_ENDPOINT")
     if named:
         return named
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if os.getuid() == 0:
-        folder = "/run/sluice"
-    elif runtime:
+    if runtime:
         folder = os.path.join(runtime, "sluice")
+    elif os.getuid() == 0:
+        folder = "/run/sluice"
     else:
         folder = f"/tmp/sluice-{os.getuid()}"
-    return f"ipc://{folder}/control.sock"
+    return f"ipc://{folder}/sluice-control.sock"
 
 
 def open_control(context: Any, endpoint: str) -> Any:
