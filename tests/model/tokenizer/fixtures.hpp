@@ -17,7 +17,13 @@ std::filesystem::path golden_file(std::string_view name);
 /// The bytes of a file; fails the test if it cannot be read.
 std::string file_text(const std::filesystem::path& path);
 
-std::unique_ptr<tokenizer> golden_json(std::string_view name);
+/// What to keep of a golden tokenizer.json.
+struct json_edit {
+  bool normalizer = true;
+  bool flags = true; // lstrip, rstrip, single_word of added tokens
+};
+std::unique_ptr<tokenizer> golden_json(std::string_view name,
+                                       json_edit keep = {});
 
 /// tests/golden/tokenizer/pieces.model as a GGUF file would hold it.
 gguf_vocabulary pieces_as_gguf();
