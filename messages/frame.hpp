@@ -82,7 +82,7 @@ private:
     auto* block =
         static_cast<std::byte*>(::operator new(bytes.size(), alignment));
     std::memcpy(block, bytes.data(), bytes.size());
-    return {block, [alignment](const std::byte* p) {
+    return {block, [](const std::byte* p) {
               ::operator delete(const_cast<std::byte*>(p), alignment);
             }};
   }
