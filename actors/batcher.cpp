@@ -247,7 +247,8 @@ void batcher_state::retire(running_request& request, std::uint32_t index) {
   auto& sequence = request.sequence(index);
   schedule_.end(key);
   released_.push_back(key);
-  release_barrier_ = schedule_.next_plan();
+  // A draft whose pages are being asked for names the sequence too.
+  release_barrier_ = schedule_.next_plan() - (draft_ ? 0 : 1);
   if (sequence.joined)
     left_.push_back(key);
   sequence.output.reset();
