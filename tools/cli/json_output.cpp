@@ -4,12 +4,12 @@
 namespace sluice::cli {
 namespace {
 
-json to_json(const messages::TokenLogprobT& entry) {
+json logprob_json(const messages::TokenLogprobT& entry) {
   json out{{"token", entry.token},
            {"logprob", entry.logprob},
            {"raw_logprob", entry.raw_logprob}};
   for (const auto& top : entry.top)
-    out["top"].push_back({{"token", top.token()}, {"logprob", top.logprob()}});
+    out["top"].push_back({{"token", top->token}, {"logprob", top->logprob}});
   return out;
 }
 
@@ -17,7 +17,7 @@ template <class List>
 json list_of(const List& entries) {
   auto out = json::array();
   for (const auto& entry : entries)
-    out.push_back(to_json(entry));
+    out.push_back(logprob_json(entry));
   return out;
 }
 
@@ -28,12 +28,8 @@ json delta_json(const messages::Delta& delta) {
            {"sequence", value.sequence},
            {"text", value.text},
            {"tokens", value.tokens}};
-  if (!value.logprobs.empty()) {
-    auto entries = json::array();
-    for (const auto& entry : value.logprobs)
-      entries.push_back(to_json(*entry));
-    out["logprobs"] = std::move(entries);
-  }
+  for (const auto& entry : value.logprobs)
+    out["logprobs"].push_back(logprob_json(*entry));
   return out;
 }
 

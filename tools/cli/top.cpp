@@ -29,7 +29,7 @@ struct reading {
   activity recent;
 };
 
-json to_json(const reading& now) {
+json reading_json(const reading& now) {
   return {{"health", to_json(now.health)},
           {"generated_tokens_per_second", now.recent.generated_per_second},
           {"prompt_tokens_per_second", now.recent.prompt_per_second},
@@ -67,7 +67,7 @@ std::string for_people(const reading& now) {
 
 void show(const reading& now, const top_flags& flags) {
   if (flags.as_json)
-    return print_line(to_line(to_json(now)));
+    return print_line(to_line(reading_json(now)));
   const bool redraw = !flags.once && isatty(STDOUT_FILENO) == 1;
   print((redraw ? "\033[H\033[2J" : "") + for_people(now));
 }
