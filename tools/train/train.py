@@ -4,6 +4,10 @@
 The learning rate follows the clock and not the step count, so that training
 ends on time however busy the machine is. A checkpoint is written every few
 minutes; running the same command again goes on from it.
+
+Each worker is a process of one thread with a part of every batch; they meet
+once a step to average their gradients, which on a busy machine costs far less
+than threads that meet at every operation.
 """
 
 import argparse
@@ -11,10 +15,12 @@ import itertools
 import math
 import os
 import pathlib
+import tempfile
 import time
 from dataclasses import dataclass
 
 import torch
+import torch.distributed as distributed
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
@@ -159,10 +165,47 @@ def save(path, state):
     os.replace(temporary, path)
 
 
+class Workers:
+    """The processes of one run; all hold the same weights at every step."""
+
+    def __init__(self, rank, count, meeting_file):
+        torch.set_num_threads(1)
+        self.rank, self.count = rank, count
+        distributed.init_process_group(
+            "gloo", init_method=f"file://{meeting_file}", rank=rank, world_size=count
+        )
+
+    def average(self, parameters, numbers):
+        """Averages all gradients in place; returns the averages of `numbers`."""
+        gradients = [parameter.grad for parameter in parameters]
+        flat = torch.cat([g.view(-1) for g in gradients] + [torch.tensor(numbers)])
+        distributed.all_reduce(flat)
+        flat /= self.count
+        sizes = [gradient.numel() for gradient in gradients]
+        *parts, means = flat.split(sizes + [len(numbers)])
+        for gradient, part in zip(gradients, parts):
+            gradient.copy_(part.view_as(gradient))
+        return means.tolist()
+
+
+def run_workers(count, target, arguments):
+    """Calls target(workers, arguments) in `count` processes."""
+    with tempfile.TemporaryDirectory() as directory:
+        meeting_file = os.path.join(directory, "meeting")
+        torch.multiprocessing.spawn(
+            start_worker, (count, meeting_file, target, arguments), count
+        )
+
+
+def start_worker(rank, count, meeting_file, target, arguments):
+    target(Workers(rank, count, meeting_file), arguments)
+
+
 class Trainer:
     """One run: model, optimizer, schedule, log and checkpoint."""
 
-    def __init__(self, model, loss, schedule, directory):
+    def __init__(self, workers, model, loss, schedule, directory):
+        self.workers = workers
         self.model = model
         self.loss = loss  # (model, batch) -> scalar tensor
         self.schedule = schedule
@@ -191,67 +234,106 @@ class Trainer:
         save(self.checkpoint, state)
 
     def log(self, text):
+        if self.workers.rank != 0:
+            return
         line = f"{self.elapsed / 60:6.1f} min  step {self.step:6d}  {text}"
         print(line, flush=True)
         with open(self.directory / "log.txt", "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    def update(self, batch):
-        rate = self.schedule.rate(self.step, self.elapsed)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+    def update(self, batch, elapsed):
+        """One step; `elapsed` is this worker's clock. Returns the loss."""
         loss = self.loss(self.model, batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        parameters = list(self.model.parameters())
+        numbers = [loss.item(), elapsed]
+        mean_loss, self.elapsed = self.workers.average(parameters, numbers)
+        rate = self.schedule.rate(self.step, self.elapsed)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         self.optimizer.step()
         self.step += 1
-        return loss.item()
+        return mean_loss
 
-    def run(self, source, evaluate, period_seconds=180):
+    def keep(self, validate):
+        """Writes the checkpoint and logs the validation score."""
+        if self.workers.rank == 0:
+            self.save()
+            self.log(f"validation {validate(self.model):.3f}")
+
+    def run(self, source, validate, period_seconds=180):
         """Trains on batches of `source` until the budget is spent."""
         started = time.monotonic() - self.elapsed
         saved = reported = self.elapsed
         losses = []
         while self.elapsed < self.schedule.budget_seconds:
-            losses.append(self.update(next(source)))
-            self.elapsed = time.monotonic() - started
+            losses.append(self.update(next(source), time.monotonic() - started))
             if self.elapsed - reported > 20:
                 self.log(f"loss {sum(losses) / len(losses):.4f}")
                 reported, losses = self.elapsed, []
             if self.elapsed - saved > period_seconds:
-                self.save()
-                self.log(f"validation {evaluate(self.model):.3f}")
+                self.keep(validate)
                 saved = self.elapsed
-        self.save()
-        self.log(f"finished: validation {evaluate(self.model):.3f}")
+        self.keep(validate)
+
+
+def hard_tokens_first(losses):
+    """Mean of the tokens' losses, in which unlikely tokens weigh more.
+
+    Most of an answer's tokens are soon certain; the weights keep the few that
+    are not (a currency, a rare name) from drowning among them.
+    """
+    weights = 1 + 4 * (1 - torch.exp(-losses.detach()))
+    return (weights * losses).mean()
 
 
 def answer_loss(model, batch):
     """Cross entropy over the answers' tokens."""
-    return F.cross_entropy(*answer_logits(model, batch))
+    logits, targets = answer_logits(model, batch)
+    return hard_tokens_first(F.cross_entropy(logits, targets, reduction="none"))
+
+
+def source_for(trainer, tokenizer, arguments):
+    """This worker's batches; a run that goes on gets fresh ones."""
+    workers = trainer.workers
+    seed = 1000 * (trainer.step + 1) + workers.rank
+    rows = arguments.rows // workers.count
+    return batches(tokenizer, seed, rows, excluded_prompts())
+
+
+def validation_score(tokenizer, count=150):
+    """A function of a model: its share of right validation rows."""
+    rows = records.held_out(500, records.VALIDATION_SEED)[:count]
+    return lambda model: token_accuracy(model, tokenizer, rows)
+
+
+def run_training(workers, arguments):
+    tokenizer = Tokenizer.from_file(arguments.tokenizer)
+    model = architecture.Model(architecture.PEBBLE)
+    architecture.initialise(model, torch.Generator().manual_seed(1))
+    schedule = Schedule(arguments.rate, 60, arguments.minutes * 60)
+    trainer = Trainer(workers, model, answer_loss, schedule, arguments.directory)
+    trainer.log(f"{architecture.count_parameters(model)} parameters")
+    source = source_for(trainer, tokenizer, arguments)
+    trainer.run(source, validation_score(tokenizer))
+
+
+def common_parser(description, minutes, rate):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("tokenizer", help="tokenizer.json")
+    parser.add_argument("directory", help="checkpoint and log go here")
+    parser.add_argument("--minutes", type=float, default=minutes)
+    parser.add_argument("--rows", type=int, default=32, help="rows per step")
+    parser.add_argument("--rate", type=float, default=rate)
+    parser.add_argument("--workers", type=int, default=2)
+    return parser
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Train pebble.")
-    parser.add_argument("tokenizer", help="tokenizer.json")
-    parser.add_argument("directory", help="checkpoint and log go here")
-    parser.add_argument("--minutes", type=float, default=65)
-    parser.add_argument("--rows", type=int, default=32, help="rows per batch")
-    parser.add_argument("--rate", type=float, default=2e-3)
-    arguments = parser.parse_args()
-    tokenizer = Tokenizer.from_file(arguments.tokenizer)
-    generator = torch.Generator().manual_seed(1)
-    model = architecture.Model(architecture.PEBBLE)
-    architecture.initialise(model, generator)
-    schedule = Schedule(arguments.rate, 60, arguments.minutes * 60)
-    trainer = Trainer(model, answer_loss, schedule, arguments.directory)
-    trainer.log(f"{architecture.count_parameters(model)} parameters")
-    validation = records.held_out(500, records.VALIDATION_SEED)[:150]
-    source = batches(
-        tokenizer, 1000 + trainer.step, arguments.rows, excluded_prompts()
-    )
-    trainer.run(source, lambda m: token_accuracy(m, tokenizer, validation))
+    arguments = common_parser("Train pebble.", 65, 2e-3).parse_args()
+    run_workers(arguments.workers, run_training, arguments)
 
 
 if __name__ == "__main__":
