@@ -38,6 +38,13 @@ int in_ms(std::chrono::milliseconds duration) {
   return static_cast<int>(duration.count());
 }
 
+// Signals are for the thread that asked for them.
+void block_all_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
 // Sockets are files: only this user may connect.
 class private_umask {
 public:
@@ -214,6 +221,7 @@ void socket_loop::impl::stop_and_join() {
 // -- the loop -----------------------------------------------------------------
 
 void socket_loop::impl::run() {
+  block_all_signals();
   try {
     while (!stopping_) {
       wait();
