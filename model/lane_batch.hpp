@@ -24,10 +24,10 @@ struct batch_row {
   std::uint32_t plan_row = 0;     // its index in the plan
   std::uint32_t start = 0;        // position of its first token
   std::uint32_t count = 0;        // its positions
-  std::uint32_t first_sample = 0; // index in sampled() of its first sample
+  std::uint32_t first_sample = 0; // among the step's samples, its first
   std::uint32_t samples = 0;      // its last positions, this many, are sampled
 
-  /// @param sample  index in sampled() of one of this row's.
+  /// @param sample  index among the step's samples, one of this row's.
   /// @return the position of the token that goes in.
   std::uint32_t position_of(std::uint32_t sample) const {
     return start + count - samples + (sample - first_sample);
