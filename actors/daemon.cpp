@@ -152,6 +152,10 @@ void daemon::impl::spawn_actors() {
   system_ = std::make_unique<caf::actor_system>(configured(system_config_));
   supervisor_ = system_->spawn(supervisor, supervisor_settings());
   meter_ = system_->spawn(meter);
+  metric_batch zeros;
+  for (const auto* name : metric::counters)
+    zeros.samples.push_back({name, metric_kind::counter, 0, {}});
+  caf::anon_send(meter_, std::move(zeros));
   publisher_ = system_->spawn(
       publisher, publisher_settings(),
       publisher_links{sockets_->out(), sockets_->credit(), meter_});

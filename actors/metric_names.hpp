@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+
 namespace sluice::actors::metric {
 
 // Every series that the daemon keeps, named as Prometheus wants it. Times are
@@ -42,5 +44,11 @@ inline constexpr auto vanished = "sluice_sessions_vanished_total";
 inline constexpr auto frames_in = "sluice_frames_in_total";
 inline constexpr auto refused_frames = "sluice_refused_frames_total";
 inline constexpr auto dropped_parts = "sluice_dropped_parts_total";
+
+/// Counters without labels: shown from the start, at zero.
+inline constexpr std::array counters{
+    prompt_tokens, generated_tokens, ledger_discrepancies,
+    chunks,        late_terminals,   replays,
+    gaps,          vanished,         refused_frames};
 
 } // namespace sluice::actors::metric
