@@ -3,6 +3,7 @@
 
 #include "kernels/check.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -86,6 +87,11 @@ void for_blocks(dtype type, std::size_t elements, Byte* data, Each each) {
   }
 }
 
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](float x) { return std::isfinite(x); });
+}
+
 void require_packable(dtype type, std::size_t elements) {
   require(type != dtype::i32,
           "convert: i32 holds no real numbers; use a floating or quantised "
@@ -165,6 +171,8 @@ void dequantize_row(dtype type, const std::byte* data, std::span<float> out) {
 
 void quantize_row(dtype type, std::span<const float> in, std::byte* data) {
   require_packable(type, in.size());
+  require(block_elements(type) == 1 || all_finite(in),
+          "quantize_row: a NaN or an infinity has no quant; check the tensor");
   for_blocks(type, in.size(), data, [&](std::size_t i, std::byte* to) {
     switch (type) {
     case dtype::f16:

@@ -24,9 +24,11 @@ void dequantize_row(dtype type, const std::byte* data, std::span<float> out);
 /// Packs f32 elements; the inverse of `dequantize_row` up to rounding.
 /// q8_0: scale = largest magnitude / 127. q4_0: scale = the element of largest
 /// magnitude / -8, so that this element is exact up to the f16 scale.
-/// @param in    a multiple of block_elements(type) finite elements.
+/// @param in    a multiple of block_elements(type) elements;
+///              finite for q8_0 and q4_0.
 /// @param data  room for row_bytes(type, in.size()) bytes, any alignment.
-/// @throws contract_violation for i32 or a partial block.
+/// @throws contract_violation for i32, a partial block, or a block format
+///         and an element that is not finite.
 /// @source ggml's reference quantisers define the same formats.
 void quantize_row(dtype type, std::span<const float> in, std::byte* data);
 

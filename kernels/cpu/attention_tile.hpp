@@ -70,7 +70,28 @@ void load_tile(const kv_view& kv, const std::uint32_t* pages,
   }
 }
 
-/// scores[j] = scale * q . k[j]; -infinity outside query.seen.
+/// scores[j] = scale * q . k[j] for `Keys` positions from j on: one chain of
+/// sums a key, several keys at once to fill the pipeline.
+template <int Keys>
+SLUICE_INLINE void score_keys(const float* q, const kv_tile& tile, int j,
+                              float scale, float* scores) {
+  vec dots[Keys];
+  for (vec& d : dots) {
+    d = set(0);
+  }
+  const float* k = tile.k + j * tile.stride;
+  for (std::int64_t i = 0; i < tile.stride; i += lanes) {
+    const vec part = load(q + i);
+    for (int n = 0; n < Keys; ++n) {
+      dots[n] = fma(part, load(k + n * tile.stride + i), dots[n]);
+    }
+  }
+  for (int n = 0; n < Keys; ++n) {
+    scores[j + n] = sum(dots[n]) * scale;
+  }
+}
+
+/// Scores of the whole tile; -infinity outside query.seen.
 SLUICE_INLINE void score_tile(const tile_query& query, const kv_tile& tile,
                               float* scores) {
   float q[most_head_dim];
@@ -79,13 +100,12 @@ SLUICE_INLINE void score_tile(const tile_query& query, const kv_tile& tile,
   for (int j = 0; j < tile_positions; ++j) {
     scores[j] = -__builtin_inff();
   }
-  for (int j = query.seen.first; j < query.seen.end; ++j) {
-    const float* k = tile.k + j * tile.stride;
-    vec dots = set(0);
-    for (std::int64_t i = 0; i < tile.stride; i += lanes) {
-      dots = fma(load(q + i), load(k + i), dots);
-    }
-    scores[j] = sum(dots) * query.scale;
+  int j = query.seen.first;
+  for (; j + 8 <= query.seen.end; j += 8) {
+    score_keys<8>(q, tile, j, query.scale, scores);
+  }
+  for (; j < query.seen.end; ++j) {
+    score_keys<1>(q, tile, j, query.scale, scores);
   }
 }
 
@@ -106,23 +126,6 @@ SLUICE_INLINE float exponentiate(float* scores, float top) {
     total = add(total, weight);
   }
   return sum(total);
-}
-
-/// out = out * keep + take * sum of weights[j] v[j], the sum in order of j
-/// from zero. Handles `Vectors` vectors of the head from element i on.
-template <int Vectors>
-SLUICE_INLINE void weigh(const tile_query& query, const kv_tile& tile,
-                         const float* weights, std::int64_t i, vec* sums) {
-  for (int n = 0; n < Vectors; ++n) {
-    sums[n] = set(0);
-  }
-  for (int j = query.seen.first; j < query.seen.end; ++j) {
-    const vec weight = set(weights[j]);
-    const float* v = tile.v + j * tile.stride + i;
-    for (int n = 0; n < Vectors; ++n) {
-      sums[n] = fma(weight, load(v + n * lanes), sums[n]);
-    }
-  }
 }
 
 /// Factors of the running sum and of the tile's sum when they are merged.
@@ -153,6 +156,40 @@ SLUICE_INLINE void merge_vector(float* out, std::int64_t left, vec tile_sum,
   whole ? store(out, merged) : store_some(out, merged, count);
 }
 
+/// What the tile adds to a query: its weights and how to merge them.
+struct tile_result {
+  const float* weights; // [tile_positions]
+  merge_factors factors;
+  bool fresh; // nothing stands in the output yet
+};
+
+/// out = out * keep + take * (sum of weights[j] * v[j], in order of j from 0)
+/// for `Vectors` vectors of the head from element i on; returns the next i.
+template <int Vectors>
+SLUICE_INLINE std::int64_t weigh(const tile_query& query, const kv_tile& tile,
+                                 const tile_result& result, std::int64_t i,
+                                 float* out) {
+  for (; i + Vectors * lanes <= tile.stride; i += Vectors * lanes) {
+    vec sums[Vectors];
+    for (vec& s : sums) {
+      s = set(0);
+    }
+    for (int j = query.seen.first; j < query.seen.end; ++j) {
+      const vec weight = set(result.weights[j]);
+      const float* v = tile.v + j * tile.stride + i;
+      for (int n = 0; n < Vectors; ++n) {
+        sums[n] = fma(weight, load(v + n * lanes), sums[n]);
+      }
+    }
+    for (int n = 0; n < Vectors; ++n) {
+      const std::int64_t at = i + n * lanes;
+      merge_vector(out + at, tile.head_dim - at, sums[n], result.factors,
+                   result.fresh);
+    }
+  }
+  return i;
+}
+
 /// Adds one tile to a query's result. Every product and sum depends on the
 /// query and the tile's absolute positions alone.
 inline void merge_tile(const tile_query& query, const kv_tile& tile,
@@ -162,21 +199,10 @@ inline void merge_tile(const tile_query& query, const kv_tile& tile,
   const bool fresh = state.weight == 0;
   const float top = largest_of(scores);
   const float weight = exponentiate(scores, top);
-  const merge_factors factors = merge(state, top, weight);
-  constexpr int wide = 4;
-  vec sums[wide];
-  std::int64_t i = 0;
-  for (; i + wide * lanes <= tile.stride; i += wide * lanes) {
-    weigh<wide>(query, tile, scores, i, sums);
-    for (int n = 0; n < wide; ++n) {
-      merge_vector(out + i + n * lanes, tile.head_dim - i - n * lanes, sums[n],
-                   factors, fresh);
-    }
-  }
-  for (; i < tile.stride; i += lanes) {
-    weigh<1>(query, tile, scores, i, sums);
-    merge_vector(out + i, tile.head_dim - i, sums[0], factors, fresh);
-  }
+  const tile_result result{scores, merge(state, top, weight), fresh};
+  std::int64_t i = weigh<8>(query, tile, result, 0, out);
+  i = weigh<4>(query, tile, result, i, out);
+  weigh<1>(query, tile, result, i, out);
 }
 
 } // namespace sluice::SLUICE_ISA

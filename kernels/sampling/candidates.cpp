@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/sampling/candidates.hpp"
 
+#include "kernels/sampling/noise_source.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -131,13 +133,15 @@ const candidate& largest(candidate_list list) {
 }
 
 const candidate& draw(candidate_list list, const sample_key& key) {
+  noise_source source(key);
   const candidate* best = &list.front();
   double best_value = -std::numeric_limits<double>::infinity();
   for (const candidate& c : list) {
-    if (c.logit + most_noise < best_value) {
-      continue; // no noise could lift it, so spare the generator
+    if (c.logit + most_noise < best_value ||
+        c.logit + source.bound(c.token) < best_value) {
+      continue; // no noise, or not this token's, could lift it
     }
-    const double value = c.logit + gumbel_noise(key, c.token);
+    const double value = c.logit + source.noise(c.token);
     if (value > best_value || (value == best_value && c.token < best->token)) {
       best = &c;
       best_value = value;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/sampling.hpp"
+#include "kernels/sampling/noise_source.hpp"
 
+#include <bit>
 #include <cmath>
 
 namespace sluice {
@@ -36,11 +37,31 @@ counter_words philox(counter_words counter, key_words key) {
 }
 
 double gumbel_noise(const sample_key& key, std::int32_t token) {
+  return noise_source(key).noise(token);
+}
+
+noise_source::noise_source(const sample_key& key) : key_(key) {}
+
+std::uint32_t noise_source::word(std::int32_t token) {
   const auto id = static_cast<std::uint32_t>(token);
-  const counter_words words = philox({id / 4, key.position, key.sequence, 0},
-                                     {low(key.seed), high(key.seed)});
-  const double u = (words[id % 4] + 0.5) * 0x1p-32;
+  if (id / 4 != block_) {
+    block_ = id / 4;
+    words_ = philox({block_, key_.position, key_.sequence, 0},
+                    {low(key_.seed), high(key_.seed)});
+  }
+  return words_[id % 4];
+}
+
+double noise_source::noise(std::int32_t token) {
+  const double u = (word(token) + 0.5) * 0x1p-32;
   return -std::log(-std::log(u));
+}
+
+// -log(u) >= 1 - u, so the noise is at most -log(1 - u). With z leading zeros
+// in the inverted word, 1 - u >= 2^-(z + 1).
+double noise_source::bound(std::int32_t token) {
+  constexpr double log_two = 0.69315; // rounded up
+  return (std::countl_zero(~word(token)) + 1) * log_two;
 }
 
 } // namespace sluice

@@ -88,6 +88,24 @@ BOOST_AUTO_TEST_CASE(blocks_have_the_file_layout) {
   BOOST_TEST((packed[2] == std::byte{127} && packed[18] == std::byte{7}));
 }
 
+BOOST_AUTO_TEST_CASE(what_has_no_quant_is_refused) {
+  std::vector<std::byte> packed(34);
+  for (const float bad : {NAN, std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values(32, 1.0f);
+    values[9] = bad;
+    BOOST_CHECK_THROW(quantize_row(dtype::q8_0, values, packed.data()),
+                      contract_violation);
+    BOOST_CHECK_THROW(quantize_row(dtype::q4_0, values, packed.data()),
+                      contract_violation);
+  }
+  // A block too small for an f16 scale becomes 0, not garbage.
+  std::vector<float> tiny(32, 1e-44f);
+  std::vector<float> back(32, 1.0f);
+  quantize_row(dtype::q8_0, tiny, packed.data());
+  dequantize_row(dtype::q8_0, packed.data(), back);
+  BOOST_TEST(back == std::vector<float>(32, 0.0f));
+}
+
 BOOST_AUTO_TEST_CASE(sizes_are_checked) {
   BOOST_TEST(row_bytes(dtype::f32, 3) == 12u);
   BOOST_TEST(row_bytes(dtype::q8_0, 64) == 68u);

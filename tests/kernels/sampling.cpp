@@ -242,6 +242,23 @@ BOOST_AUTO_TEST_CASE(forbidding_a_token_moves_no_other_draw) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_draw_is_the_largest_noisy_logit) {
+  // What the draw skips by bounds must never be the winner.
+  const request r{random_floats(3000, 4, 6), {}};
+  for (std::uint32_t position = 0; position < 200; ++position) {
+    const sample_key key{99, 1, position};
+    std::int32_t best = 0;
+    double best_value = -1e9;
+    for (std::int32_t t = 0; t < 3000; ++t) {
+      const double value =
+          r.logits[static_cast<std::size_t>(t)] + gumbel_noise(key, t);
+      best = value > best_value ? t : best;
+      best_value = std::fmax(best_value, value);
+    }
+    BOOST_TEST(draw(r, key).token == best);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(logprobs_are_raw_and_of_the_filtered_distribution) {
   request r{logits_of(four), {.top_k = 2}, {{0, -1.0f}}};
   token_logprob top[3];
