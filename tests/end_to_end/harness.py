@@ -131,11 +131,8 @@ class Daemon:
 
 
 def series(stats, name):
-    """The sum of a series over its labels."""
-    found = [v for k, v in stats.items() if k.partition("{")[0] == name]
-    if not found:
-        raise AssertionError(f"the daemon has no series {name}")
-    return sum(found)
+    """The sum of a series over its labels; one that never counted is absent."""
+    return sum(v for k, v in stats.items() if k.partition("{")[0] == name)
 
 
 def all_pages_are_free(client):
