@@ -33,7 +33,11 @@ void add_commands(CLI::App& program, int& code) {
   cli::add_bench(program, code);
   cli::add_config(program, code);
   cli::add_version(program, code);
-  program.require_subcommand(1);
+  program.require_subcommand(0, 1);
+  program.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string{"sluice: "} + error.what() +
+           "; `sluice COMMAND --help` explains\n";
+  });
 }
 
 } // namespace
@@ -47,7 +51,10 @@ int main(int argc, char** argv) {
   add_commands(program, code);
   try {
     program.parse(argc, argv);
-    return code;
+    if (!program.get_subcommands().empty())
+      return code;
+    std::fputs(program.help().c_str(), stderr);
+    return cli::exit_bad_usage;
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? cli::exit_done : cli::exit_bad_usage;
   } catch (const cli::output_closed&) {

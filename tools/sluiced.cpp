@@ -8,6 +8,7 @@
 #include "actors/daemon.hpp"
 #include "tools/cli/config_flags.hpp"
 #include "tools/cli/exit_code.hpp"
+#include "tools/cli/log_setup.hpp"
 #include "tools/cli/progress_bar.hpp"
 #include "tools/cli/service_manager.hpp"
 #include "tools/cli/version.hpp"
@@ -42,6 +43,7 @@ int run(const config::config& configuration) {
     throw config::config_error{
         "model.path is empty; pass --model.path DIR_OR_GGUF or set it in the "
         "file after --config"};
+  cli::set_up_log(configuration.log);
   return serve(configuration);
 }
 
@@ -54,6 +56,10 @@ int main(int argc, char** argv) {
   app.footer("Example:\n  sluiced --model.path models/pebble "
              "--memory.kv_bytes 2GiB\nEvery option is also a SLUICE_SECTION_"
              "NAME variable and a line of the file.");
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string{"sluiced: "} + error.what() +
+           "; `sluiced --help` lists all options\n";
+  });
   const auto flags = cli::add_config_flags(app);
   try {
     app.parse(argc, argv);

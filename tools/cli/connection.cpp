@@ -5,6 +5,7 @@
 
 #include "actors/endpoint.hpp"
 #include "config/load.hpp"
+#include "tools/cli/log_setup.hpp"
 #include "tools/cli/progress_bar.hpp"
 
 namespace sluice::cli {
@@ -60,6 +61,7 @@ std::shared_ptr<connection_flags> add_endpoint_flags(CLI::App& app) {
 
 std::shared_ptr<connection_flags> add_connection_flags(CLI::App& app) {
   auto flags = add_endpoint_flags(app);
+  flags->can_host = true;
   constexpr auto group = "Model in this process (without --endpoint)";
   app.add_option("--model", flags->model,
                  "Hugging Face directory or .gguf file to load")
@@ -93,7 +95,14 @@ connection::connection(const connection_flags& flags) {
     options.endpoint =
         flags.endpoint.empty() ? default_endpoint() : flags.endpoint;
   }
-  client_ = std::make_unique<client::client>(std::move(options));
+  try {
+    client_ = std::make_unique<client::client>(std::move(options));
+  } catch (const client::no_daemon& error) {
+    if (daemon_ || !flags.can_host)
+      throw;
+    throw client::no_daemon{error.what() +
+                            std::string{", or --model to run it here"}};
+  }
 }
 
 void connection::start_daemon(const connection_flags& flags) {
@@ -102,8 +111,9 @@ void connection::start_daemon(const connection_flags& flags) {
   hooks.progress = [&bar](std::uint64_t done, std::uint64_t total) {
     bar.update(done, total);
   };
-  daemon_ = std::make_unique<actors::daemon>(own_configuration(flags),
-                                             std::move(hooks));
+  const auto configuration = own_configuration(flags);
+  set_up_log(configuration.log);
+  daemon_ = std::make_unique<actors::daemon>(configuration, std::move(hooks));
   daemon_->start();
 }
 

@@ -21,6 +21,7 @@ struct connection_flags {
   std::string tenant;
   std::vector<std::string>
       settings;              // "memory.kv_bytes=1GiB", of our own daemon
+  bool can_host = false;     // the command has --model
   std::uint32_t threads = 0; // of our own daemon; 0: one a core
   std::chrono::milliseconds timeout{5'000}; // of every question
 };

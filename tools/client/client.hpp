@@ -98,6 +98,7 @@ private:
   template <class T>
   void keep_answer(const messages::frame<T>& frame);
   request* find(const messages::RequestId* id);
+  bool is_ours(const flatbuffers::String* tenant) const;
 
   void take(chunk_frame chunk);
   void take(const messages::Accepted& accepted);
