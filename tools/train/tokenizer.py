@@ -4,6 +4,10 @@
 The pre-tokenizer is the published Qwen2 pattern (single digits), so that GGUF
 can name it: `tokenizer.ggml.pre = qwen2`. Three special tokens come first.
 BOS is put before every text; models end their answer with EOS.
+
+The merges are learned on finer pieces than that pattern cuts: letters never
+merge with a space or a mark before them. So a name has the same tokens in a
+record and in its JSON, and a small model learns to copy it in minutes.
 """
 
 import argparse
@@ -24,6 +28,8 @@ QWEN2_PATTERN = (
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
+LEARNING_PATTERN = r"\p{L}+|\p{N}|[^\s\p{L}\p{N}]+|\s"
+
 
 def corpus():
     """Prompts and answers, each as the models will see them."""
@@ -38,13 +44,13 @@ def train_tokenizer():
     from tokenizers import Regex, Tokenizer, decoders, models
     from tokenizers import pre_tokenizers, processors, trainers
 
+    def pieces(pattern):
+        split = pre_tokenizers.Split(Regex(pattern), "isolated")
+        as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        return pre_tokenizers.Sequence([split, as_bytes])
+
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(QWEN2_PATTERN), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    tokenizer.pre_tokenizer = pieces(LEARNING_PATTERN)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY_SIZE,
@@ -53,6 +59,7 @@ def train_tokenizer():
         show_progress=False,
     )
     tokenizer.train_from_iterator(corpus(), trainer)
+    tokenizer.pre_tokenizer = pieces(QWEN2_PATTERN)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A",
         pair=f"{BOS} $A {BOS} $B",
