@@ -160,7 +160,7 @@ class Client:
         while not is_done():
             due = self._session.next_due()
             pause = 1.0 if due is None else max(0.0, due - time.monotonic())
-            self._poller.poll(1000 * pause)
+            self._poller.poll(int(1000 * pause) + 1)
             self._receive(self._control)
             self._receive(self._streams)
             self._session.advance(time.monotonic())

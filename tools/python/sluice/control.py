@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import frames
 from .messages.Cancel import CancelT
 from .messages.Hello import HelloT
@@ -13,21 +15,21 @@ PROTOCOL = 1
 
 
 def hello(name: str) -> bytes:
-    message = HelloT()
+    message: Any = HelloT()
     message.protocol = message.oldestProtocol = PROTOCOL
     message.name = name
     return frames.pack(message)
 
 
 def cancel(request_id: str, tenant: str) -> bytes:
-    message = CancelT()
+    message: Any = CancelT()
     message.id = frames.wire_id(request_id)
     message.tenant = tenant or None
     return frames.pack(message)
 
 
 def replay(request_id: str, tenant: str, from_seq: int) -> bytes:
-    message = ReplayT()
+    message: Any = ReplayT()
     message.id = frames.wire_id(request_id)
     message.tenant = tenant or None
     message.fromSeq = from_seq
@@ -35,7 +37,7 @@ def replay(request_id: str, tenant: str, from_seq: int) -> bytes:
 
 
 def query(kind: int, correlation: int) -> bytes:
-    message = QueryT()
+    message: Any = QueryT()
     message.kind = kind
     message.correlation = correlation
     return frames.pack(message)

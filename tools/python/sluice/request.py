@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import uuid
 from dataclasses import dataclass, field
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import Any, Mapping, Optional, Sequence, Tuple
 
 from . import frames
 from .messages.ChatMessage import ChatMessageT
@@ -100,7 +100,7 @@ class Request:
 
     def pack(self, tenant: str) -> bytes:
         """The Submit frame."""
-        message = SubmitT()
+        message: Any = SubmitT()
         message.id = frames.wire_id(self.request_id)
         message.tenant = tenant or None
         message.model = self.model or None
@@ -118,8 +118,8 @@ class Request:
         message.onDisconnect = _named(OnDisconnect, self.on_disconnect)
         return frames.pack(message)
 
-    def _sampling(self) -> SamplingT:
-        message = SamplingT()
+    def _sampling(self) -> Any:
+        message: Any = SamplingT()
         message.temperature = self.temperature
         message.topK = self.top_k
         message.topP = self.top_p
@@ -134,8 +134,8 @@ class Request:
         message.wantLogprobs = self.want_logprobs
         return message
 
-    def _stopping(self) -> StopRulesT:
-        message = StopRulesT()
+    def _stopping(self) -> Any:
+        message: Any = StopRulesT()
         message.maxTokens = self.max_tokens
         message.minTokens = self.min_tokens
         message.stop = list(self.stop) or None
