@@ -60,9 +60,11 @@ int main(int argc, char** argv) {
     return std::string{"sluiced: "} + error.what() +
            "; `sluiced --help` lists all options\n";
   });
+  app.allow_extras();
   const auto flags = cli::add_config_flags(app);
   try {
     app.parse(argc, argv);
+    cli::refuse_unknown(app);
     return run(cli::load_config(*flags).values);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? cli::exit_done : cli::exit_bad_usage;

@@ -45,8 +45,12 @@ void add_config(CLI::App& program, int& code) {
                       "Print a JSON object with values and origins");
   print_app->add_flag("--defaults", flags->defaults,
                       "Print the defaults with an explanation of each");
+  print_app->allow_extras();
   const auto from = add_config_flags(*print_app);
-  print_app->final_callback([=, &code] { code = print_config(*flags, *from); });
+  print_app->final_callback([=, &code] {
+    refuse_unknown(*print_app);
+    code = print_config(*flags, *from);
+  });
 }
 
 } // namespace sluice::cli

@@ -34,6 +34,16 @@ std::shared_ptr<config_flags> add_config_flags(CLI::App& app) {
   return flags;
 }
 
+void refuse_unknown(const CLI::App& app) {
+  for (const auto& text : app.remaining())
+    if (text.starts_with("--"))
+      throw config::config_error{"unknown flag " + text + "; " +
+                                 config::suggest(text.substr(2))};
+  if (app.remaining_size() > 0)
+    throw config::config_error{"unexpected argument '" + app.remaining()[0] +
+                               "'; options look like --log.level debug"};
+}
+
 config::loaded_config load_config(const config_flags& flags) {
   config::sources from;
   if (!flags.file.empty())
