@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Greedy exact match of an exported model on rows of records.jsonl."""
+"""Which rows of records.jsonl a checkpoint answers exactly, in PyTorch.
+
+Keeps the result in accuracy.json beside the models: the daemon must answer the
+same rows, so a fault of kernels, tokenizer or sampling shows whatever the
+model's own quality is.
+"""
 
 import argparse
 import json
@@ -22,9 +27,15 @@ def main():
     tokenizer = Tokenizer.from_file(str(arguments.models / "pebble/tokenizer.json"))
     lines = (arguments.models / "records.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in lines.splitlines()]
-    rows = [records.Record(row["prompt"], row["answer"]) for row in rows]
-    share = train.exact_match(model, tokenizer, rows)
-    print(f"{arguments.name}: {share * len(rows):.0f} of {len(rows)} exactly right")
+    pairs = [records.Record(row["prompt"], row["answer"]) for row in rows]
+    right = train.right_rows(model, tokenizer, pairs)
+    wrong = [row["custom_id"] for row, good in zip(rows, right) if not good]
+    print(f"{arguments.name}: {sum(right)} of {len(rows)} exactly right")
+
+    path = arguments.models / "accuracy.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    known[arguments.name] = {"rows": len(rows), "exact": sum(right), "wrong": wrong}
+    path.write_text(json.dumps(known, indent=1) + "\n")
 
 
 if __name__ == "__main__":
