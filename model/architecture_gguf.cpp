@@ -83,15 +83,21 @@ std::uint32_t key_reader::same_in_all_layers(std::string_view key) const {
 }
 
 std::uint32_t key_reader::vocabulary() const {
-  if (metadata_.has(own("vocab_size")))
-    return u32("vocab_size");
+  const std::string key = own("vocab_size");
   const auto* tokens = metadata_.find("tokenizer.ggml.tokens");
-  if (!tokens || tokens->type != gguf_type::array)
-    throw model_error(model_fault::missing,
-                      {file_, "key '" + own("vocab_size") + "'"},
+  const bool has_tokens = tokens && tokens->type == gguf_type::array;
+  if (!metadata_.has(key) && !has_tokens)
+    throw model_error(model_fault::missing, {file_, "key '" + key + "'"},
                       "neither this key nor tokenizer.ggml.tokens is there",
                       "convert the model again with a current converter");
-  return static_cast<std::uint32_t>(tokens->count);
+  const auto count = static_cast<std::uint32_t>(has_tokens ? tokens->count : 0);
+  const auto rows = metadata_.u32(key, count);
+  if (count > rows)
+    throw model_error(model_fault::malformed, {file_, "key '" + key + "'"},
+                      "the tokenizer has " + std::to_string(count) +
+                          " tokens for a vocabulary of " + std::to_string(rows),
+                      download_again);
+  return rows;
 }
 
 void key_reader::read_sizes(architecture& arch) const {

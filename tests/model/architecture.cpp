@@ -201,6 +201,18 @@ BOOST_AUTO_TEST_CASE(gguf_scaling_and_families) {
           "different sizes");
 }
 
+BOOST_AUTO_TEST_CASE(gguf_tokens_fit_the_vocabulary) {
+  small_model model;
+  model.tokens.assign(11, "t");
+  check_refused("too many", model_fault::malformed,
+                [&] { describe_architecture(model.open()); });
+  model.numbers.erase("llama.vocab_size");
+  BOOST_TEST(describe_architecture(model.open()).vocab == 11u);
+  model.tokens.clear();
+  check_refused("neither", model_fault::missing,
+                [&] { describe_architecture(model.open()); });
+}
+
 BOOST_AUTO_TEST_CASE(plain_frequencies_fall_geometrically) {
   const rope_description rope{.theta = 10'000, .rotary_dim = 8};
   const auto frequencies = rope_frequencies(rope, {});

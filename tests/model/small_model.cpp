@@ -13,6 +13,8 @@ void small_model::write(const std::filesystem::path& path) const {
     writer.add_u32(key, value);
   for (const auto& [key, value] : fractions)
     writer.add_f32(key, value);
+  if (!tokens.empty())
+    writer.add_texts("tokenizer.ggml.tokens", tokens);
   for (const auto& [name, shape] : shapes)
     writer.declare(name, type, shape);
   for (const auto& [name, shape] : shapes) {

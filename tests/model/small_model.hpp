@@ -36,7 +36,8 @@ struct small_model {
       {"blk.0.ffn_gate.weight", {64, 32}},
       {"blk.0.ffn_up.weight", {64, 32}},
       {"blk.0.ffn_down.weight", {32, 64}}};
-  dtype type = dtype::f32; ///< of every tensor
+  std::vector<std::string> tokens; ///< of the vocabulary, if not empty
+  dtype type = dtype::f32;         ///< of every tensor
 
   /// Element i of a tensor is i / 100, in f32 before encoding.
   checkpoint open() const {

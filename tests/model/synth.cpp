@@ -3,6 +3,8 @@
 
 #include "kernels/convert.hpp"
 #include "model/random_weights.hpp"
+#include "model/tokenizer/gguf_vocabulary.hpp"
+#include "model/tokenizer/tokenizer.hpp"
 #include "tests/model/checkpoint/refusal.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -48,6 +50,24 @@ BOOST_AUTO_TEST_CASE(the_vocabulary_is_usable) {
   BOOST_TEST(known.size() == pieces.size());
   for (auto piece : {"\xe2\x96\x81the", "\xe2\x96\x81th", "z", "~", "th"})
     BOOST_TEST(known.contains(piece), piece);
+}
+
+BOOST_AUTO_TEST_CASE(the_vocabulary_encodes_text) {
+  auto vocabulary = make_synth_vocabulary(32'000);
+  gguf_vocabulary source;
+  source.model = "llama";
+  source.tokens = std::move(vocabulary.pieces);
+  source.scores = std::move(vocabulary.scores);
+  source.types = std::move(vocabulary.types);
+  source.bos = 1;
+  source.eos = 2;
+  source.unk = 0;
+  const auto tokenizer = load_tokenizer_gguf(source);
+  const std::string text = "The price of invoice 17 was over 90 \xe2\x82\xac.";
+  const auto ids = tokenizer->encode(text);
+  BOOST_TEST(ids.front() == 1u);
+  BOOST_TEST(tokenizer->decode(ids) == text);
+  BOOST_TEST(ids.size() < text.size() * 2 / 3); // words are merged
 }
 
 BOOST_AUTO_TEST_CASE(a_shape_loads_and_repeats_by_its_seed) {
