@@ -29,8 +29,7 @@ std::optional<request_id> request_id::parse(std::string_view hex) {
   request_id id;
   const auto read = [](std::string_view digits, std::uint64_t& value) {
     const auto* end = digits.data() + digits.size();
-    const auto [stop, error] =
-        std::from_chars(digits.data(), end, value, 16);
+    const auto [stop, error] = std::from_chars(digits.data(), end, value, 16);
     return error == std::errc{} && stop == end && digits[0] != '-';
   };
   if (!read(hex.substr(0, 16), id.high) || !read(hex.substr(16), id.low))

@@ -11,13 +11,8 @@ namespace {
 constexpr std::uint32_t none = 0xFFFFFFFF;
 constexpr merge no_merge{none, none};
 
-/// Up to here a scan for the best pair beats a heap.
+/// Up to here a scan for the best pair beats the queue.
 constexpr std::size_t short_piece = 32;
-
-/// std::push_heap keeps the largest first; this makes it the smallest.
-constexpr auto later = [](const auto& a, const auto& b) {
-  return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
-};
 
 } // namespace
 
@@ -59,12 +54,8 @@ void merge_loop::run_short(std::vector<std::uint32_t>& symbols,
 void merge_loop::run_long(std::vector<std::uint32_t>& symbols,
                           const merge_table& table) {
   fill(symbols, table);
-  while (!heap_.empty()) {
-    std::pop_heap(heap_.begin(), heap_.end(), later);
-    const auto best = heap_.back();
-    heap_.pop_back();
-    apply(best, table);
-  }
+  while (const auto best = queue_.pop())
+    apply(*best, table);
   symbols.clear();
   for (std::uint32_t at = 0; at != none; at = nodes_[at].next)
     symbols.push_back(nodes_[at].symbol);
@@ -74,26 +65,21 @@ void merge_loop::fill(const std::vector<std::uint32_t>& symbols,
                       const merge_table& table) {
   const auto count = static_cast<std::uint32_t>(symbols.size());
   nodes_.resize(count);
-  heap_.clear();
-  for (std::uint32_t at = 0; at < count; ++at) {
+  for (std::uint32_t at = 0; at < count; ++at)
     nodes_[at] = {symbols[at], at - 1, at + 1 < count ? at + 1 : none};
-    if (at + 1 == count)
-      continue;
-    if (const auto* found = table.find(symbols[at], symbols[at + 1]))
-      heap_.push_back({found->rank, at, found->result});
-  }
-  std::make_heap(heap_.begin(), heap_.end(), later);
+  for (std::uint32_t at = 0; at < count; ++at)
+    push(at, table);
 }
 
-void merge_loop::apply(candidate best, const merge_table& table) {
+void merge_loop::apply(merge_queue::candidate best, const merge_table& table) {
   auto& left = nodes_[best.position];
   if (left.symbol == none || left.next == none)
     return;
   auto& right = nodes_[left.next];
   const auto* current = table.find(left.symbol, right.symbol);
-  if (!current || current->result != best.result)
+  if (!current || current->rank != best.rank)
     return; // one of the two has merged with another since
-  left.symbol = best.result;
+  left.symbol = current->result;
   left.next = right.next;
   right.symbol = none;
   if (left.next != none)
@@ -107,11 +93,8 @@ void merge_loop::push(std::uint32_t position, const merge_table& table) {
   const auto& left = nodes_[position];
   if (left.next == none)
     return;
-  const auto* found = table.find(left.symbol, nodes_[left.next].symbol);
-  if (!found)
-    return;
-  heap_.push_back({found->rank, position, found->result});
-  std::push_heap(heap_.begin(), heap_.end(), later);
+  if (const auto* found = table.find(left.symbol, nodes_[left.next].symbol))
+    queue_.push({found->rank, position});
 }
 
 } // namespace sluice

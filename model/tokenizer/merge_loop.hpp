@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "model/tokenizer/merge_queue.hpp"
 #include "model/tokenizer/merge_table.hpp"
 
 #include <cstdint>
@@ -16,7 +17,8 @@ class merge_loop {
 public:
   /// @param symbols  [n] initial symbols; on return the merged ones.
   /// @param table    the pairs that merge.
-  /// @note  O(n log n); 24 bytes of working memory per symbol. No recursion.
+  /// @note  O(n log n), linear for a run of equal characters; about 16 bytes of
+  ///        working memory per symbol. No recursion.
   void run(std::vector<std::uint32_t>& symbols, const merge_table& table);
 
 private:
@@ -25,22 +27,17 @@ private:
     std::uint32_t previous;
     std::uint32_t next;
   };
-  struct candidate {
-    std::uint32_t rank;
-    std::uint32_t position; // of the left symbol
-    std::uint32_t result;
-  };
 
   void run_short(std::vector<std::uint32_t>& symbols, const merge_table& table);
   void run_long(std::vector<std::uint32_t>& symbols, const merge_table& table);
   void fill(const std::vector<std::uint32_t>& symbols,
             const merge_table& table);
-  void apply(candidate best, const merge_table& table);
+  void apply(merge_queue::candidate best, const merge_table& table);
   void push(std::uint32_t position, const merge_table& table);
 
   std::vector<node> nodes_;
-  std::vector<candidate> heap_; // smallest (rank, position) first
-  std::vector<merge> pairs_;    // of run_short: what each symbol would become
+  merge_queue queue_;
+  std::vector<merge> pairs_; // of run_short: what each symbol would become
 };
 
 } // namespace sluice

@@ -27,7 +27,10 @@ const request_id some_id{1, 2};
 
 class edge_fixture {
 public:
-  edge_fixture() : loop{config()} {
+  edge_fixture() : edge_fixture(socket_loop_config{}) {}
+
+  explicit edge_fixture(socket_loop_config config)
+      : loop{placed_in(directory_.path(), std::move(config))} {
     publisher_ = keep(system_.spawn(
         publisher, publisher_config{.resend_interval = 1ms},
         publisher_links{loop.out(), loop.credit(), keep(spawn_meter())}));
@@ -80,14 +83,6 @@ public:
   event_queue cancelled; // kind: the reason; from: the request's number
 
 private:
-  socket_loop_config config() const {
-    const auto at = "ipc://" + directory_.path().string();
-    return {.control_endpoint = at + "/control.sock",
-            .stream_endpoint = at + "/stream.sock",
-            .heartbeat = 50ms,
-            .heartbeat_timeout = 200ms};
-  }
-
   template <class Handle>
   Handle keep(Handle handle) {
     kept_.push_back(caf::actor_cast<caf::actor>(handle));
@@ -225,6 +220,8 @@ BOOST_AUTO_TEST_CASE(a_client_that_dies_has_its_request_cancelled) {
   BOOST_TEST(event.from == std::to_string(request));
 }
 
+BOOST_AUTO_TEST_SUITE_END()
+
 /// A peer that speaks just enough ZMTP 3.0 to submit, and then hangs: its
 /// kernel takes what the daemon sends and nobody answers the heartbeats.
 class hanging_peer {
@@ -286,11 +283,14 @@ private:
   unique_fd fd_;
 };
 
+BOOST_AUTO_TEST_SUITE(edge_heartbeat_suite)
+
 BOOST_AUTO_TEST_CASE(a_client_that_hangs_has_its_request_cancelled) {
-  hanging_peer client{loop.control_endpoint()};
+  edge_fixture world{{.heartbeat = 100ms, .heartbeat_timeout = 1s}};
+  hanging_peer client{world.loop.control_endpoint()};
   client.send(submission().bytes());
-  const auto request = accept_next();
-  const auto event = cancelled.pop();
+  const auto request = world.accept_next();
+  const auto event = world.cancelled.pop();
   BOOST_TEST(event.kind == "disconnected");
   BOOST_TEST(event.from == std::to_string(request));
 }

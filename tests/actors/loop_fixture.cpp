@@ -34,8 +34,23 @@ std::optional<loop_event> event_queue::try_pop() {
   return event;
 }
 
+socket_loop_config placed_in(const std::filesystem::path& directory,
+                             socket_loop_config config) {
+  const socket_loop_config defaults;
+  const auto at = "ipc://" + directory.string();
+  if (config.control_endpoint.empty())
+    config.control_endpoint = at + "/control.sock";
+  if (config.stream_endpoint.empty())
+    config.stream_endpoint = at + "/stream.sock";
+  if (config.heartbeat_timeout == defaults.heartbeat_timeout)
+    config.heartbeat_timeout = std::chrono::minutes{1};
+  config.handshake_timeout = std::chrono::minutes{1};
+  return config;
+}
+
 loop_fixture::loop_fixture(socket_loop_config config, bool hold_credit)
-    : loop{placed(std::move(config))}, system_{system_config_} {
+    : loop{placed_in(directory.path(), std::move(config))},
+      system_{system_config_} {
   loop.start({.gateway = spawn_gateway(hold_credit),
               .publisher = spawn_publisher(),
               .meter = spawn_meter(),
@@ -47,15 +62,6 @@ loop_fixture::~loop_fixture() {
   loop.join();
   for (const auto& actor : spawned_)
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
-}
-
-socket_loop_config loop_fixture::placed(socket_loop_config config) const {
-  const auto at = "ipc://" + directory.path().string();
-  if (config.control_endpoint.empty())
-    config.control_endpoint = at + "/control.sock";
-  if (config.stream_endpoint.empty())
-    config.stream_endpoint = at + "/stream.sock";
-  return config;
 }
 
 double loop_fixture::dropped() const {

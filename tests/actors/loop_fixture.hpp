@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -42,6 +43,11 @@ private:
   std::deque<loop_event> events_;
 };
 
+/// The configuration with what it leaves open: endpoints in `directory`, and
+/// patience with a slow machine.
+actors::socket_loop_config placed_in(const std::filesystem::path& directory,
+                                     actors::socket_loop_config config);
+
 /// A socket loop over ipc in a directory of its own, with neighbours that
 /// report to `events`. The gateway answers Hello with Hello.
 class loop_fixture {
@@ -52,9 +58,6 @@ public:
   ~loop_fixture();
   loop_fixture(const loop_fixture&) = delete;
   loop_fixture& operator=(const loop_fixture&) = delete;
-
-  /// Endpoints in `directory`.
-  actors::socket_loop_config placed(actors::socket_loop_config config) const;
 
   test::temporary_directory directory;
   event_queue events;

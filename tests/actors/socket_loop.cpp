@@ -333,7 +333,7 @@ std::string failure_of(const socket_loop_config& config) {
 
 BOOST_AUTO_TEST_CASE(a_second_daemon_is_told_what_to_do) {
   loop_fixture world;
-  const auto text = failure_of(world.placed({}));
+  const auto text = failure_of(placed_in(world.directory.path(), {}));
   BOOST_TEST(text.find("another daemon serves") != std::string::npos);
   BOOST_TEST(text.find("daemon.run_dir") != std::string::npos);
   BOOST_TEST(text.find('\n') == std::string::npos);

@@ -32,7 +32,8 @@ pieces scanned(pattern_scanner scanner, std::string_view text) {
   pieces found;
   for (std::size_t at = 0; at < text.size();) {
     const auto end = scanner(text, at);
-    BOOST_REQUIRE(end > at);
+    if (end <= at) // asserting on each piece would take most of the time
+      BOOST_FAIL("the scanner stands still");
     found.push_back(text.substr(at, end - at));
     at = end;
   }
