@@ -109,7 +109,10 @@ void daemon::impl::start() {
   sockets_->start({.gateway = gateway_,
                    .publisher = publisher_,
                    .meter = meter_,
-                   .supervisor = supervisor_});
+                   .supervisor = supervisor_,
+                   .on_failure = [this](const char* why) {
+                     end({1, std::string{"the socket loop failed: "} + why});
+                   }});
   spdlog::info("serving {} on {} ({}, {} KV pages of {} tokens)",
                lane_->profile.model, sockets_->control_endpoint(),
                lane_->facts.isa, lane_->facts.kv_pages,

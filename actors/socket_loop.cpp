@@ -233,7 +233,6 @@ void socket_loop::impl::run() {
     }
     send_waiting();
   } catch (const std::exception& error) {
-    spdlog::critical("socket loop: {}; the daemon cannot go on", error.what());
     if (targets_.on_failure)
       targets_.on_failure(error.what());
   }
