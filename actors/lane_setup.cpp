@@ -110,6 +110,7 @@ lane_setup load_lane(const config::config& configuration,
   setup.lane =
       setup.device->add_lane(model, room_of(configuration, model->arch));
   setup.facts = setup.device->facts(setup.lane);
+  setup.family = model->arch.family;
   setup.profile = {.lane = setup.lane,
                    .model = configuration.model.name.empty()
                                 ? model->name
@@ -159,6 +160,7 @@ messages::frame_limits frame_limits_of(const config::config& configuration) {
 messages::ModelInfoT info_of(const lane_setup& setup) {
   messages::ModelInfoT info;
   info.name = setup.profile.model;
+  info.family = setup.family;
   info.context_tokens = setup.facts.context;
   info.vocabulary = setup.facts.vocab;
   info.weight_bytes = setup.facts.weight_bytes;

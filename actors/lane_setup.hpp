@@ -18,6 +18,7 @@ namespace sluice::actors {
 struct lane_setup {
   std::shared_ptr<sluice::engine> device;
   std::uint32_t lane = 0;
+  std::string family; ///< of the architecture: "llama", "qwen2"
   lane_profile profile;
   lane_facts facts;
 };

@@ -136,7 +136,8 @@ class ClientTest(unittest.TestCase):
     def test_health_models_stats(self):
         with self.daemon.client() as client:
             self.assertEqual(client.health().state, "ready")
-            self.assertEqual(client.models()[0].name, "pebble")
+            model = client.models()[0]
+            self.assertEqual((model.name, model.family), ("pebble", "llama"))
             self.assertIn("sluice_requests_running", str(client.stats()))
 
     def test_many_tasks_of_one_client(self):
