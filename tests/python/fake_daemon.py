@@ -69,13 +69,13 @@ class FakeDaemon:
         return [fake.hello(self.epoch, self.stream_endpoint, models=["fake"])]
 
     def _on_submit(self, topic, message):
+        self.submitted.set()
         words = frames.text_of(message.prompt).split(" ")
         head = {"epoch": self.epoch, "tenant": message.tenant}
         chunks = fake.stream(topic, *words, **head)
         self._chunks[topic] = chunks[:-2] if self.endless else chunks
         for chunk in self._chunks[topic] if self.publish else ():
             self._streams.send_multipart([topic.encode(), chunk])
-        self.submitted.set()
         return [fake.accepted(topic, self.epoch, nextSeq=len(chunks))]
 
     def _on_replay(self, topic, message):
