@@ -168,10 +168,10 @@ def write_quantity(rng, quantity):
     return f"{quantity:,}" if rng.random() < 0.5 else str(quantity)
 
 
-def make_party(rng):
+def make_party(rng, two_names):
     """An invented company: one or two names and mostly a tail."""
     name = rng.choice(NAME_STARTS) + rng.choice(NAME_ENDS)
-    if rng.random() < 0.2:
+    if rng.random() < two_names:
         name += " " + rng.choice(NAME_STARTS) + rng.choice(NAME_ENDS)
     if rng.random() < 0.8:
         name += " " + rng.choice(NAME_TAILS).replace("_", " ")
@@ -191,12 +191,16 @@ def make_noise(rng):
     )
 
 
-def make_record(rng):
-    """One record drawn from `rng`, a random.Random."""
+def make_record(rng, two_names=0.2):
+    """One record drawn from `rng`, a random.Random.
+
+    `two_names` is the share of parties that have two names. Copying those is
+    what a small model learns last, so training rows have more of them.
+    """
     kind = rng.choice(tuple(PHRASINGS))
     year, month = rng.randint(2019, 2029), rng.randint(1, 12)
     day = rng.randint(1, calendar.monthrange(year, month)[1])
-    party = make_party(rng)
+    party = make_party(rng, two_names)
     item = f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}"
     quantity = rng.randint(2, 10 ** rng.randint(1, 4))
     cents = rng.randint(100, 10 ** rng.randint(4, 8))
@@ -234,11 +238,11 @@ def held_out(count, seed):
     return list(seen.values())
 
 
-def stream(seed, excluded_prompts):
+def stream(seed, excluded_prompts, two_names=0.2):
     """Endless records, none of whose prompts is in `excluded_prompts`."""
     rng = random.Random(seed)
     while True:
-        record = make_record(rng)
+        record = make_record(rng, two_names)
         if record.prompt not in excluded_prompts:
             yield record
 

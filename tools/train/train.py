@@ -60,7 +60,7 @@ def make_batch(rows):
 
 def batches(tokenizer, seed, rows, excluded):
     """Endless batches; rows of similar length share one."""
-    stream = records.stream(seed, excluded)
+    stream = records.stream(seed, excluded, two_names=0.55)
     while True:
         pool = [encode(tokenizer, r) for r in itertools.islice(stream, 8 * rows)]
         pool.sort(key=lambda row: len(row[0]) + len(row[1]))
