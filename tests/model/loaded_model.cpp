@@ -47,13 +47,13 @@ BOOST_AUTO_TEST_CASE(a_directory_brings_its_tokenizer) {
 
 BOOST_AUTO_TEST_CASE(a_tokenizer_with_more_tokens_than_rows_is_refused) {
   BOOST_CHECK_NO_THROW(load_model(long_vocabulary(0).path));
-  BOOST_CHECK_EXCEPTION(
-      load_model(long_vocabulary(2).path), model_error, [](const auto& error) {
-        const std::string text = error.what();
-        return error.code() == model_fault::bad_shape &&
-               text.find("770 tokens") != text.npos &&
-               text.find("768 rows") != text.npos;
-      });
+  BOOST_CHECK_EXCEPTION(load_model(long_vocabulary(2).path), model_error,
+                        [](const auto& error) {
+                          const std::string text = error.what();
+                          return error.code() == model_fault::bad_shape &&
+                                 text.find("770 tokens") != text.npos &&
+                                 text.find("768 rows") != text.npos;
+                        });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
