@@ -142,13 +142,6 @@ def all_pages_are_free(client):
     return free == series(stats, "sluice_kv_pages_pool") > 0
 
 
-def rows_the_model_knows(name="pebble"):
-    """Ids of the records that the model answers exactly in PyTorch."""
-    with open(MODELS / "accuracy.json", encoding="utf-8") as file:
-        wrong = set(json.load(file)[name]["wrong"])
-    return {row["custom_id"] for row in records()} - wrong
-
-
 def run_cli(*arguments, limit=300, **options):
     """`sluice ...` to its end, output as text."""
     return subprocess.run(

@@ -16,11 +16,9 @@ import vanish
 
 
 class AccuracyTest(unittest.TestCase):
-    def test_sixteen_clients_get_the_answers_that_the_model_knows(self):
-        result = accuracy.measure(harness.PEBBLE, clients=16, count=64)
-        known = harness.rows_the_model_knows()
-        lost = [row for row in result["wrong"] if row in known]
-        self.assertLessEqual(len(lost), 1, result)  # bf16 may break one tie
+    def test_sixteen_clients_get_99_of_100_answers(self):
+        result = accuracy.measure(harness.PEBBLE, clients=16, count=500)
+        self.assertGreaterEqual(result["accuracy"], 0.99, result["wrong"])
 
 
 class OutputContractTest(unittest.TestCase):
