@@ -49,10 +49,9 @@ void batcher_state::stop(frame<messages::Stop> order) {
     fail(order->request(), order->code(),
          std::string{messages::describe(order->code()).remedy});
   } else {
-    auto& request = *found->second;
-    for (std::uint32_t i = 0; i < request.size(); ++i)
-      if (request.sequence(i).output)
-        end_sequence(request, i, order->reason(), {});
+    // The last of them takes the request with it.
+    for (const auto index : found->second->living())
+      end_sequence(*found->second, index, order->reason(), {});
   }
   concerned_.reset();
   publish();

@@ -27,12 +27,14 @@ void report_broken_handler(State& state, const char* text) noexcept {
 template <class Self, class State, class R, class... Args>
 auto guarded(Self* self, R (State::*method)(Args...)) {
   return [self, method](Args... args) -> R {
+    // By name: GCC 12's UBSan loses the object in (self->state.*method)().
+    State& state = self->state;
     try {
-      return (self->state.*method)(std::move(args)...);
+      return (state.*method)(std::move(args)...);
     } catch (const std::exception& error) {
-      report_broken_handler(self->state, error.what());
+      report_broken_handler(state, error.what());
     } catch (...) {
-      report_broken_handler(self->state, "not an exception");
+      report_broken_handler(state, "not an exception");
     }
     if constexpr (!std::is_void_v<R>)
       return R{};

@@ -34,6 +34,14 @@ running_request::running_request(messages::frame<messages::Admit> order,
   receipt_.queue_us = order_->queue_us();
 }
 
+std::vector<std::uint32_t> running_request::living() const {
+  std::vector<std::uint32_t> found;
+  for (std::uint32_t i = 0; i < size(); ++i)
+    if (sequences_[i].output)
+      found.push_back(i);
+  return found;
+}
+
 bool running_request::alive() const {
   return std::any_of(sequences_.begin(), sequences_.end(),
                      [](const auto& s) { return s.output.has_value(); });

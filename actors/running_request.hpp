@@ -48,6 +48,7 @@ public:
     return static_cast<std::uint32_t>(sequences_.size());
   }
   bool alive() const;
+  std::vector<std::uint32_t> living() const; // indices, ascending
 
   /// What the executor must know before a sequence's first row.
   std::unique_ptr<messages::SequenceStateT> state_of(std::uint32_t index) const;

@@ -18,14 +18,31 @@ void* allocate(std::size_t bytes) {
 
 } // namespace
 
-// Every other form of operator new and delete forwards to these.
+// All forms that are not aligned: a sanitizer has its own of each, and what
+// one gives another must not take back.
 void* operator new(std::size_t bytes) {
   return allocate(bytes);
+}
+void* operator new[](std::size_t bytes) {
+  return allocate(bytes);
+}
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  largest = std::max(largest, bytes);
+  return std::malloc(bytes);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t& tag) noexcept {
+  return operator new(bytes, tag);
 }
 void operator delete(void* memory) noexcept {
   std::free(memory);
 }
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
 void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
   std::free(memory);
 }
 
