@@ -67,8 +67,9 @@ BOOST_AUTO_TEST_CASE(requests_in_preparation_are_counted) {
   BOOST_TEST(registry.preparing() == 2u);
   registry.erase(b.number); // refused
   BOOST_TEST(registry.preparing() == 1u);
-  registry.erase(a.number); // expired
-  registry.erase(a.number + 1000);
+  const auto expired = a.number;
+  registry.erase(expired);
+  registry.erase(expired + 1000); // unknown
   BOOST_TEST(registry.preparing() == 1u);
   BOOST_TEST(registry.size() == 1u);
 }
