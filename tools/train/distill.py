@@ -2,7 +2,9 @@
 """Trains pebble-draft on the soft labels of a trained pebble.
 
 The student learns the teacher's whole distribution at every position of the
-answers, which is what makes its guesses useful for speculative decoding.
+answers, which is what makes its guesses useful for speculative decoding. The
+teacher takes most of a step's time, so it joins when the student has learned
+from the true answers what there is to copy.
 """
 
 import torch
@@ -38,8 +40,17 @@ def run_distillation(workers, arguments):
     student = architecture.Model(architecture.PEBBLE_DRAFT)
     architecture.initialise(student, torch.Generator().manual_seed(2))
     schedule = train.Schedule(arguments.rate, 60, arguments.minutes * 60)
-    loss = distillation_loss(teacher)
-    trainer = train.Trainer(workers, student, loss, schedule, arguments.directory)
+    trainer = train.Trainer(
+        workers, student, train.answer_loss, schedule, arguments.directory
+    )
+    soft_loss = distillation_loss(teacher)
+    soft_from = schedule.budget_seconds * (1 - arguments.soft_share)
+
+    def loss(student, batch):
+        is_late = trainer.elapsed >= soft_from
+        return (soft_loss if is_late else train.answer_loss)(student, batch)
+
+    trainer.loss = loss
     trainer.log(f"{architecture.count_parameters(student)} parameters")
     source = train.source_for(trainer, tokenizer, arguments)
     trainer.run(source, train.validation_score(tokenizer))
@@ -48,6 +59,9 @@ def run_distillation(workers, arguments):
 def main():
     parser = train.common_parser("Distil pebble-draft.", 18, 4e-3)
     parser.add_argument("--teacher", required=True, help="pebble's checkpoint.pt")
+    parser.add_argument(
+        "--soft-share", type=float, default=0.4, help="of the minutes, with teacher"
+    )
     arguments = parser.parse_args()
     train.run_workers(arguments.workers, run_distillation, arguments)
 
