@@ -25,8 +25,8 @@ struct socket_loop_config {
   std::chrono::milliseconds heartbeat{1'000};
   std::chrono::milliseconds heartbeat_timeout{3'000};
   std::chrono::milliseconds handshake_timeout{3'000};
-  std::chrono::milliseconds linger{500}; // for the last replies, at the end
-  int signal_fd = -1;                    // a signalfd to watch; -1: none
+  std::chrono::milliseconds linger{3'000}; // for the last replies, at the end
+  int signal_fd = -1;                      // a signalfd to watch; -1: none
 };
 
 /// Where the loop's messages go. Empty handles are passed over.

@@ -4,6 +4,7 @@
 import asyncio
 import os
 import signal
+import time
 import unittest
 
 import accuracy
@@ -174,6 +175,7 @@ class ShutdownTest(unittest.TestCase):
             calls = [client.stream(prompt, ignore_eos=True) for _ in range(8)]
             next(calls[0])
             os.kill(daemon.process.pid, signal.SIGTERM)
+            time.sleep(0.1)  # two at once would be one
             os.kill(daemon.process.pid, signal.SIGTERM)
             for call in calls:
                 try:
