@@ -138,6 +138,8 @@ def series(stats, name):
 def all_pages_are_free(client):
     """True if the ledger is all free, with no discrepancy ever."""
     stats = client.stats()
+    if series(stats, "sluice_ledger_discrepancies_total") > 0:
+        return False
     free = series(stats, "sluice_kv_pages_free")
     return free == series(stats, "sluice_kv_pages_pool") > 0
 
