@@ -37,7 +37,9 @@ def measure(model, count):
             workers = [start(daemon.endpoint, prompt) for _ in range(count)]
             for worker in workers:
                 worker.stdout.readline()
-            running = client.health().running
+            running = 0
+            while running == 0:  # all of them may be between two streams
+                running = client.health().running
             for worker in workers:
                 worker.kill()
             killed = time.monotonic()
