@@ -137,10 +137,34 @@ struct swiglu_args {
   activations out;  // [tokens, ffn]; may be gate or up itself
 };
 
+/// How a path wants its weights: rearranged once at load into panels of
+/// `panel_rows` neighbouring rows, so that one vector register holds the same
+/// elements of all of them. A matrix of N rows has ceil(N / panel_rows) panels,
+/// one after the other; rows past N are stored as zeros.
+struct weight_packing {
+  std::int64_t panel_rows; // 16, 8, ..; 1: rows are multiplied as they are
+
+  /// Bytes of one panel, a multiple of 64; 0 if this path multiplies rows of
+  /// the type as they are.
+  /// @param columns  K, whole blocks of `type`.
+  std::size_t (*panel_bytes)(dtype type, std::int64_t columns);
+
+  /// Writes one panel.
+  /// @param rows   1 to panel_rows rows of a matrix, layout rows.
+  /// @param panel  panel_bytes(rows.type, rows.columns) bytes, 64-byte aligned.
+  void (*pack_panel)(const matrix_view& rows, std::byte* panel);
+
+  /// Expands one row: what dequantize_row makes of the row that was packed.
+  /// @param panels  layout panels.
+  /// @param out     panels.columns elements.
+  void (*unpack_row)(const matrix_view& panels, std::int64_t row, float* out);
+};
+
 /// The ops of one path. Every entry is set; the argument structs above carry
 /// the contracts.
 struct op_table {
   instruction_set isa;
+  weight_packing packing;
   void (*embed_rows)(const embed_rows_args&, thread_pool&);
   void (*rms_norm)(const rms_norm_args&, thread_pool&);
   void (*add_rms_norm)(const add_rms_norm_args&, thread_pool&);

@@ -7,20 +7,39 @@
 
 namespace sluice {
 
-/// Storage formats of weights, activations and cache entries.
-/// `q8_0`: blocks of 32, {f16 scale, 32 x int8}, 34 bytes.
-/// `q4_0`: blocks of 32, {f16 scale, 16 bytes}, 18 bytes; the low nibbles are
-/// elements 0..15, the high ones 16..31; value = (nibble - 8) * scale.
-/// @source the GGUF specification, ggml tensor types 8 and 2.
-enum class dtype : std::uint8_t { f32, f16, bf16, q8_0, q4_0, i32 };
+/// Storage formats of weights, activations and cache entries. The block formats
+/// of GGUF files are described, each with its layout, in convert.hpp.
+/// `w8a8`: a row of int8 and, behind it, one f32 scale of the whole row.
+/// @source the GGUF specification; ggml's block structures.
+enum class dtype : std::uint8_t {
+  f32,
+  f16,
+  bf16,
+  q8_0,
+  q4_0,
+  i32,
+  i8,
+  q4_1,
+  q5_0,
+  q5_1,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+  iq4_xs,
+  mxfp4,
+  w8a8
+};
 
-/// Elements per storage block: 32 for the quantised formats, 1 otherwise.
+/// Elements per storage block: 32 or 256 for the block formats, 1 otherwise.
 std::int64_t block_elements(dtype type);
 
 /// Bytes per storage block, e.g. 34 for q8_0 and 4 for f32.
 std::size_t block_bytes(dtype type);
 
-/// Bytes of one packed row.
+/// Bytes of one stored row.
 /// @param columns  elements, >= 0, a multiple of `block_elements(type)`.
 /// @throws contract_violation on a partial block or an overflow.
 std::size_t row_bytes(dtype type, std::int64_t columns);
@@ -28,14 +47,20 @@ std::size_t row_bytes(dtype type, std::int64_t columns);
 /// The lower-case name, as in "q8_0".
 std::string_view name(dtype type);
 
-/// A weight matrix [rows = N outputs, columns = K inputs], row-major,
-/// read-only and not owned; rows may lie at any alignment.
+/// How a weight matrix lies in memory: `rows` as in the file, row after row, at
+/// any alignment; `panels` as `op_table::packing` of one path wrote it.
+enum class weight_layout : std::uint8_t { rows, panels };
+
+/// A weight matrix [rows = N outputs, columns = K inputs], read-only and not
+/// owned.
 struct matrix_view {
   const std::byte* data = nullptr;
   dtype type = dtype::f32;
   std::int64_t rows = 0;
   std::int64_t columns = 0;
-  std::size_t row_stride_bytes = 0; // at least row_bytes(type, columns)
+  std::size_t row_stride_bytes = 0; // rows: at least row_bytes(type, columns);
+                                    // panels: the bytes of one panel
+  weight_layout layout = weight_layout::rows;
 };
 
 /// Activations: f32 [rows, columns], row-major, not owned. A stride larger

@@ -8,6 +8,7 @@ namespace sluice::SLUICE_ISA {
 const op_table& table() {
   static constexpr op_table ops{
       .isa = instruction_set::SLUICE_ISA_NAME,
+      .packing = reference::rows_as_they_are,
       .embed_rows = reference::embed_rows,
       .rms_norm = rms_norm,
       .add_rms_norm = add_rms_norm,

@@ -17,6 +17,13 @@ void rope_store_kv(const rope_store_kv_args& args, thread_pool& pool);
 void paged_attention(const paged_attention_args& args, thread_pool& pool);
 void swiglu(const swiglu_args& args, thread_pool& pool);
 
+/// The packing of a path that multiplies rows as they are: no type has panels.
+inline constexpr weight_packing rows_as_they_are{
+    .panel_rows = 1,
+    .panel_bytes = [](dtype, std::int64_t) -> std::size_t { return 0; },
+    .pack_panel = [](const matrix_view&, std::byte*) {},
+    .unpack_row = [](const matrix_view&, std::int64_t, float*) {}};
+
 const op_table& table();
 
 } // namespace sluice::reference

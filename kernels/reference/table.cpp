@@ -6,6 +6,7 @@ namespace sluice::reference {
 const op_table& table() {
   static constexpr op_table ops{
       .isa = instruction_set::reference,
+      .packing = rows_as_they_are,
       .embed_rows = embed_rows,
       .rms_norm = rms_norm,
       .add_rms_norm = add_rms_norm,
