@@ -13,6 +13,12 @@ namespace sluice {
 
 namespace {
 
+constexpr dtype weight_type_rows[] = {
+    dtype::f32,   dtype::f16,  dtype::bf16, dtype::q8_0,   dtype::q4_0,
+    dtype::q4_1,  dtype::q5_0, dtype::q5_1, dtype::q2_k,   dtype::q3_k,
+    dtype::q4_k,  dtype::q5_k, dtype::q6_k, dtype::iq4_nl, dtype::iq4_xs,
+    dtype::mxfp4, dtype::w8a8};
+
 // nullptr for the types that are no block formats.
 const formats::block_codec* codec_of(dtype type) {
   switch (type) {
@@ -100,6 +106,24 @@ std::uint16_t f32_to_bf16(float value) {
   }
   return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >>
                                     16);
+}
+
+std::span<const dtype> weight_types() {
+  return weight_type_rows;
+}
+
+std::optional<dtype> parse_weight_type(std::string_view text) {
+  for (const dtype type : weight_type_rows)
+    if (name(type) == text)
+      return type;
+  return std::nullopt;
+}
+
+std::string weight_type_list() {
+  std::string list;
+  for (const dtype type : weight_type_rows)
+    list.append(list.empty() ? "" : ", ").append(name(type));
+  return list;
 }
 
 bool quantisable(dtype type, std::span<const float> values) {

@@ -3,7 +3,10 @@
 
 #include "kernels/tensor.hpp"
 
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace sluice {
 
@@ -13,6 +16,16 @@ float f16_to_f32(std::uint16_t bits);
 std::uint16_t f32_to_f16(float value);
 float bf16_to_f32(std::uint16_t bits);
 std::uint16_t f32_to_bf16(float value);
+
+/// The types that a weight matrix can have: all that `dequantize_row` takes.
+std::span<const dtype> weight_types();
+
+/// "q4_k" -> dtype::q4_k.
+/// @return nothing for a name that is no weight type's.
+std::optional<dtype> parse_weight_type(std::string_view name);
+
+/// "f32, f16, bf16, ..": for help and error texts.
+std::string weight_type_list();
 
 /// Whether `quantize_row` takes these values: any for f32, f16 and bf16, finite
 /// ones for w8a8, and up to the largest half, 65504, in a block format.
