@@ -3,6 +3,7 @@
 
 #include "kernels/contracts.hpp"
 #include "kernels/ops.hpp"
+#include "kernels/sampling/row_passes.hpp"
 
 // The ops of this folder, once per instruction set.
 
@@ -14,6 +15,7 @@ void matmul(const matmul_args& args, thread_pool& pool);
 void rope_store_kv(const rope_store_kv_args& args, thread_pool& pool);
 void paged_attention(const paged_attention_args& args, thread_pool& pool);
 void swiglu(const swiglu_args& args, thread_pool& pool);
+sampled sample(const sample_args& args);
 
 /// Quantises the x of a matmul into its workspace, as the op's contract says.
 void quantize_rows(const matmul_args& args, const quantized_rows& to,
