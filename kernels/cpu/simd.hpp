@@ -23,7 +23,7 @@
 //                                             dot_blocks neighbouring blocks
 //   load_input<Format>(p, blocks)  int8 inputs of as many blocks
 //   dot(weights, inputs)           exact products summed into f32 lanes
-//   weight_scales<Format>(block, blocks), input_scales(p, blocks)
+//   weight_scales<Format>(block, blocks)
 //                                  each block's scale in that block's lanes
 
 #include SLUICE_SIMD_HEADER

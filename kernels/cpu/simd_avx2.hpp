@@ -180,8 +180,4 @@ SLUICE_INLINE vec weight_scales(const std::byte* block, int) {
   return set(f16_scale(block));
 }
 
-SLUICE_INLINE vec input_scales(const float* p, int) {
-  return set(*p);
-}
-
 } // namespace sluice::SLUICE_ISA

@@ -205,8 +205,4 @@ SLUICE_INLINE vec weight_scales(const std::byte* block, int blocks) {
   return halves(low, blocks == 2 ? f16_scale(block + Format::bytes) : 0.0f);
 }
 
-SLUICE_INLINE vec input_scales(const float* p, int blocks) {
-  return halves(p[0], blocks == 2 ? p[1] : 0.0f);
-}
-
 } // namespace sluice::SLUICE_ISA

@@ -181,8 +181,4 @@ SLUICE_INLINE vec weight_scales(const std::byte* block, int) {
   return set(f16_to_f32(load_u16(block)));
 }
 
-SLUICE_INLINE vec input_scales(const float* p, int) {
-  return set(*p);
-}
-
 } // namespace sluice::SLUICE_ISA
