@@ -223,6 +223,7 @@ matmul_workspace split_workspace(std::byte* start, std::int64_t m,
                   .short32 = parts.take<std::int16_t>(rows * 8),
                   .sums = parts.take<std::int32_t>(rows)};
   all.bf16 = parts.take<std::uint16_t>(m * ((k + 31) / 32 * 32));
+  all.f32 = parts.take<float>(m * ((k + 15) / 16 * 16));
   all.bytes = parts.used();
   return all;
 }

@@ -35,10 +35,11 @@ struct integer_input {
   std::int32_t* sums = nullptr;    // [groups, M]: minus the sum of the group
 };
 
-/// A matmul's workspace: room for the integer form and for x in bf16.
+/// A matmul's workspace: room for x in every form that weights may want.
 struct matmul_workspace {
   integer_input integers;
   std::uint16_t* bf16 = nullptr; // [M, K rounded up to 32], 64-byte aligned
+  float* f32 = nullptr;          // [M, K rounded up to 16], 64-byte aligned
   std::size_t bytes = 0;         // of all parts
 };
 

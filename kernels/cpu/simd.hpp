@@ -18,6 +18,7 @@
 //   zero_below(x, limit, value)    0 where x < limit, else value
 //   sum(x), largest(x)             over the lanes, in one fixed order
 //   load_f16 store_f16 load_bf16 store_bf16   nearest even, NaN stays NaN
+//   load_bf16_even load_bf16_odd   of `lanes` neighbouring pairs
 //   store_i8                       nearest even, saturating
 //   q8_0, q4_0: bytes, load(block, blocks)    weight quants of 1 or
 //                                             dot_blocks neighbouring blocks

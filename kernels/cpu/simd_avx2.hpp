@@ -98,6 +98,19 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
+SLUICE_INLINE __m256i load_32_bytes(const std::byte* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+SLUICE_INLINE vec load_bf16_even(const std::byte* p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(load_32_bytes(p), 16));
+}
+
+SLUICE_INLINE vec load_bf16_odd(const std::byte* p) {
+  return _mm256_castsi256_ps(_mm256_and_si256(
+      load_32_bytes(p), _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+}
+
 SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
   const __m256i bits = _mm256_castps_si256(x);
   const __m256i upper = _mm256_srli_epi32(bits, 16);

@@ -107,6 +107,15 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
 
+SLUICE_INLINE vec load_bf16_even(const std::byte* p) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16));
+}
+
+SLUICE_INLINE vec load_bf16_odd(const std::byte* p) {
+  return _mm512_castsi512_ps(_mm512_and_si512(
+      _mm512_loadu_si512(p), _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+}
+
 SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
   const __m512i bits = _mm512_castps_si512(x);
   const __m512i upper = _mm512_srli_epi32(bits, 16);

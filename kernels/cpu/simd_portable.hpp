@@ -110,6 +110,18 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return reinterpret_cast<vec>(bits << 16);
 }
 
+SLUICE_INLINE vec load_bf16_even(const std::byte* p) {
+  int_vec pairs;
+  __builtin_memcpy(&pairs, p, sizeof pairs);
+  return reinterpret_cast<vec>(pairs << 16);
+}
+
+SLUICE_INLINE vec load_bf16_odd(const std::byte* p) {
+  int_vec pairs;
+  __builtin_memcpy(&pairs, p, sizeof pairs);
+  return reinterpret_cast<vec>(pairs & static_cast<std::int32_t>(0xffff0000));
+}
+
 SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
   for (int i = 0; i < lanes; ++i) {
     store_u16(p + 2 * i, f32_to_bf16(x[i]));
