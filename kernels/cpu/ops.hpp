@@ -9,6 +9,7 @@
 
 namespace sluice::SLUICE_ISA {
 
+void embed_rows(const embed_rows_args& args, thread_pool& pool);
 void rms_norm(const rms_norm_args& args, thread_pool& pool);
 void add_rms_norm(const add_rms_norm_args& args, thread_pool& pool);
 void matmul(const matmul_args& args, thread_pool& pool);
@@ -16,10 +17,6 @@ void rope_store_kv(const rope_store_kv_args& args, thread_pool& pool);
 void paged_attention(const paged_attention_args& args, thread_pool& pool);
 void swiglu(const swiglu_args& args, thread_pool& pool);
 sampled sample(const sample_args& args);
-
-/// Quantises the x of a matmul into its workspace, as the op's contract says.
-void quantize_rows(const matmul_args& args, const quantized_rows& to,
-                   thread_pool& pool);
 
 /// Calls `row(r)` for every row, several rows a tile when rows are short:
 /// waking a thread costs more than a few thousand elements.

@@ -98,6 +98,19 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
+SLUICE_INLINE __m256i load_32_bytes(const std::byte* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+SLUICE_INLINE vec load_bf16_even(const std::byte* p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(load_32_bytes(p), 16));
+}
+
+SLUICE_INLINE vec load_bf16_odd(const std::byte* p) {
+  return _mm256_castsi256_ps(_mm256_and_si256(
+      load_32_bytes(p), _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+}
+
 SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
   const __m256i bits = _mm256_castps_si256(x);
   const __m256i upper = _mm256_srli_epi32(bits, 16);
@@ -118,6 +131,21 @@ SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
                                          _mm256_extracti128_si256(words, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p),
                    _mm_packs_epi16(shorts, shorts));
+}
+
+// The bytes are summed as unsigned ones, 8 at a time: x + 128 = x ^ 0x80.
+SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
+                                       std::int32_t* sums) {
+  for (int s = 0; s < 16; s += 2) {
+    const __m256i biased =
+        _mm256_xor_si256(load_32_bytes(p + s * 16), _mm256_set1_epi8(-128));
+    const __m256i eights = _mm256_sad_epu8(biased, _mm256_setzero_si256());
+    const __m256i pairs =
+        _mm256_add_epi64(eights, _mm256_unpackhi_epi64(eights, eights));
+    sums[s] = 16 * 128 - _mm256_cvtsi256_si32(pairs);
+    sums[s + 1] =
+        16 * 128 - _mm_cvtsi128_si32(_mm256_extracti128_si256(pairs, 1));
+  }
 }
 
 // One block of 32 quants a step.
@@ -178,10 +206,6 @@ SLUICE_INLINE float f16_scale(const std::byte* block) {
 template <class Format>
 SLUICE_INLINE vec weight_scales(const std::byte* block, int) {
   return set(f16_scale(block));
-}
-
-SLUICE_INLINE vec input_scales(const float* p, int) {
-  return set(*p);
 }
 
 } // namespace sluice::SLUICE_ISA

@@ -110,6 +110,18 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return reinterpret_cast<vec>(bits << 16);
 }
 
+SLUICE_INLINE vec load_bf16_even(const std::byte* p) {
+  int_vec pairs;
+  __builtin_memcpy(&pairs, p, sizeof pairs);
+  return reinterpret_cast<vec>(pairs << 16);
+}
+
+SLUICE_INLINE vec load_bf16_odd(const std::byte* p) {
+  int_vec pairs;
+  __builtin_memcpy(&pairs, p, sizeof pairs);
+  return reinterpret_cast<vec>(pairs & static_cast<std::int32_t>(0xffff0000));
+}
+
 SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
   for (int i = 0; i < lanes; ++i) {
     store_u16(p + 2 * i, f32_to_bf16(x[i]));
@@ -121,6 +133,17 @@ SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
   for (int i = 0; i < lanes; ++i) {
     p[i] = rounded[i] == rounded[i] ? static_cast<std::int8_t>(rounded[i])
                                     : std::int8_t{0};
+  }
+}
+
+SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
+                                       std::int32_t* sums) {
+  for (int s = 0; s < 16; ++s) {
+    std::int32_t total = 0;
+    for (int i = 0; i < 16; ++i) {
+      total -= p[s * 16 + i];
+    }
+    sums[s] = total;
   }
 }
 
@@ -179,10 +202,6 @@ SLUICE_INLINE vec dot(const weight_quants& w, const input_quants& x) {
 template <class Format>
 SLUICE_INLINE vec weight_scales(const std::byte* block, int) {
   return set(f16_to_f32(load_u16(block)));
-}
-
-SLUICE_INLINE vec input_scales(const float* p, int) {
-  return set(*p);
 }
 
 } // namespace sluice::SLUICE_ISA
