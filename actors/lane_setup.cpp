@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "kernels/check.hpp"
+#include "kernels/convert.hpp"
 #include "kernels/select.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 
@@ -23,16 +24,13 @@ dtype kv_type_of(const config::config& configuration) {
 }
 
 std::optional<dtype> weight_type_of(const config::config& configuration) {
-  constexpr std::array known{dtype::f32, dtype::f16, dtype::bf16, dtype::q8_0,
-                             dtype::q4_0};
-  if (configuration.model.weight_type.empty())
+  const auto& wanted = configuration.model.weight_type;
+  if (wanted.empty())
     return std::nullopt;
-  for (const auto type : known)
-    if (name(type) == configuration.model.weight_type)
-      return type;
-  throw contract_violation{"model.weight_type is '" +
-                           configuration.model.weight_type +
-                           "'; choose f32, f16, bf16, q8_0 or q4_0"};
+  if (const auto type = parse_weight_type(wanted))
+    return type;
+  throw contract_violation{"model.weight_type is '" + wanted +
+                           "'; choose one of " + weight_type_list()};
 }
 
 engine_options device_of(const config::config& configuration) {
@@ -102,6 +100,7 @@ lane_setup load_lane(const config::config& configuration,
   setup.device = std::make_shared<sluice::engine>(device_of(configuration));
   auto loading = options;
   loading.weight_type = weight_type_of(configuration);
+  loading.packing = &setup.device->packing();
   const auto model = load_model(configuration.model.path, loading);
   if (!model->text)
     throw contract_violation{configuration.model.path +

@@ -44,7 +44,8 @@ void add_model(option_list& list, config& c) {
            "Name that clients ask for; empty: from the path");
   list.add("model.weight_type", s.weight_type,
            "Type of the weights in memory; empty: as stored", {},
-           "|f32|f16|bf16|q8_0|q4_0");
+           "|f32|f16|bf16|q8_0|q4_0|q4_1|q5_0|q5_1|q2_k|q3_k|q4_k|q5_k|q6_k"
+           "|iq4_nl|iq4_xs|mxfp4|w8a8");
 }
 
 void add_executor(option_list& list, config& c) {

@@ -28,6 +28,9 @@ public:
   /// @throws contract_violation if the CPU lacks `isa` or threads is absurd.
   explicit engine(engine_options options);
 
+  /// How this device's kernels want their weights: for load_options.
+  const weight_packing& packing() const noexcept { return ops_->packing; }
+
   /// Hosts one more model. Plans name lanes by the returned number, from 0 up.
   /// @throws contract_violation, memory_error if the KV store is impossible.
   std::uint32_t add_lane(std::shared_ptr<const loaded_model> model,
