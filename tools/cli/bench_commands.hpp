@@ -8,5 +8,6 @@ namespace sluice::cli {
 // The subcommands of `sluice bench`; see commands.hpp.
 
 void add_bench_kernels(CLI::App& bench, int& code);
+void add_bench_batch(CLI::App& bench, int& code);
 
 } // namespace sluice::cli

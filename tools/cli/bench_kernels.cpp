@@ -65,7 +65,8 @@ bench::kernel_plan plan_of(const kernel_flags& flags) {
           ? flags.threads
           : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   plan.skip_unsupported = flags.types.empty();
-  plan.types = {dtype::q4_0, dtype::q8_0, dtype::bf16, dtype::f16};
+  plan.types = {dtype::q4_0, dtype::q8_0, dtype::q4_k, dtype::q6_k,
+                dtype::w8a8, dtype::bf16, dtype::f16};
   if (!flags.types.empty())
     plan.types.clear();
   for (const auto& text : flags.types)

@@ -53,6 +53,25 @@ void pack(const matrix_view& from, const matrix_view& to, std::byte* data,
       });
 }
 
+/// Rows of int8, each with its scale behind it.
+void fill_w8a8(std::span<std::byte> out, std::int64_t columns,
+               std::uint64_t key) {
+  random_weights random{dtype::i8, spread, key};
+  const auto scale = random_weights::i8_scale(spread);
+  const auto values = static_cast<std::size_t>(columns);
+  for (std::size_t at = 0; at < out.size(); at += values + sizeof scale) {
+    random.fill(out.subspan(at, values));
+    std::memcpy(&out[at + values], &scale, sizeof scale);
+  }
+}
+
+void fill_rows(const matrix_view& rows, std::span<std::byte> out,
+               std::uint64_t key) {
+  if (rows.type == dtype::w8a8)
+    return fill_w8a8(out, rows.columns, key);
+  random_weights{rows.type, spread, key}.fill(out);
+}
+
 /// Random numbers in the layout of `view`, at `data`.
 void fill(const matrix_view& view, std::byte* data, std::uint64_t key,
           const weight_packing& packing, thread_pool& pool) {
@@ -61,11 +80,10 @@ void fill(const matrix_view& view, std::byte* data, std::uint64_t key,
   rows.row_stride_bytes = row_bytes(view.type, view.columns);
   const auto bytes =
       static_cast<std::size_t>(view.rows) * rows.row_stride_bytes;
-  random_weights random{view.type, spread, key};
   if (view.layout == weight_layout::rows)
-    return random.fill({data, bytes});
+    return fill_rows(rows, {data, bytes}, key);
   std::vector<std::byte> as_rows(bytes);
-  random.fill(as_rows);
+  fill_rows(rows, as_rows, key);
   rows.data = as_rows.data();
   pack(rows, view, data, packing, pool);
 }

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/bench/engine_driver.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace sluice::bench {
+namespace {
+
+constexpr std::uint32_t page_tokens = 16;
+
+std::uint64_t key_of(std::uint32_t index) {
+  return (index + 1ull) << 8;
+}
+
+std::uint32_t pages_of(std::uint32_t tokens) {
+  return (tokens + page_tokens - 1) / page_tokens;
+}
+
+/// Ids that any vocabulary has and that differ from row to row.
+std::vector<std::uint32_t> some_tokens(std::uint32_t count, std::uint32_t vocab,
+                                       std::uint32_t salt) {
+  std::vector<std::uint32_t> tokens(count);
+  for (std::uint32_t i = 0; i < count; ++i)
+    tokens[i] = (salt * 7919 + i * 31 + 5) % vocab;
+  return tokens;
+}
+
+} // namespace
+
+engine_driver::engine_driver(driver_options options,
+                             const progress_fn& progress)
+    : options_{std::move(options)} {
+  if (options_.threads == 0)
+    options_.threads = std::max(1u, std::thread::hardware_concurrency());
+  engine_ = std::make_unique<engine>(
+      engine_options{static_cast<int>(options_.threads), {}, true});
+  load_options loading;
+  loading.progress = progress;
+  loading.packing = &engine_->packing();
+  const auto model = load_model(options_.model, loading);
+  vocabulary_ = model->arch.vocab;
+  options_.tokens_each = std::min(options_.tokens_each, model->arch.context);
+  lane_options lane;
+  lane.page_tokens = page_tokens;
+  lane.kv_pages = options_.sequences * pages_of(options_.tokens_each);
+  lane.max_step_tokens = std::max(options_.step_tokens, options_.sequences);
+  lane_ = engine_->add_lane(model, lane);
+}
+
+machine engine_driver::facts() const {
+  const auto facts = engine_->facts(lane_);
+  return {facts.model, facts.isa, options_.threads, facts.weight_bytes};
+}
+
+void engine_driver::prompts(std::uint32_t count, std::uint32_t tokens) {
+  forget();
+  for (std::uint32_t i = 0; i < count; ++i)
+    sequences_.push_back({some_tokens(tokens, vocabulary_, i)});
+  for (std::uint32_t next = 0; next < count;) {
+    messages::StepPlanT plan;
+    std::vector<std::uint32_t> indices;
+    for (auto room = options_.step_tokens; room > 0 && next < count;) {
+      const auto& sequence = sequences_[next];
+      const auto chunk = std::min(room, tokens - sequence.computed);
+      if (sequence.computed == 0)
+        join(plan, next);
+      add_chunk(plan, next, chunk);
+      indices.push_back(next);
+      room -= chunk;
+      if (sequence.computed == tokens)
+        ++next;
+    }
+    run(std::move(plan), indices);
+  }
+}
+
+void engine_driver::decode() {
+  messages::StepPlanT plan;
+  std::vector<std::uint32_t> indices;
+  for (std::uint32_t i = 0; i < sequences_.size(); ++i) {
+    auto row = std::make_unique<messages::PlanRowT>();
+    row->sequence = key_of(i);
+    row->start = sequences_[i].computed++;
+    row->tokens = {sequences_[i].last_token};
+    plan.rows.push_back(std::move(row));
+    indices.push_back(i);
+  }
+  run(std::move(plan), indices);
+}
+
+/// With all the pages that the sequence will need.
+void engine_driver::join(messages::StepPlanT& plan, std::uint32_t index) {
+  const auto& prompt = sequences_[index].prompt;
+  auto state = std::make_unique<messages::SequenceStateT>();
+  state->sequence = key_of(index);
+  state->seed = index;
+  state->sampling = std::make_unique<messages::SamplingT>();
+  state->tokens = prompt;
+  state->prompt_tokens = static_cast<std::uint32_t>(prompt.size());
+  const auto pages = pages_of(options_.tokens_each);
+  for (std::uint32_t i = 0; i < pages; ++i)
+    state->pages.push_back(index * pages + i);
+  plan.joined.push_back(std::move(state));
+}
+
+/// The next tokens of a prompt; the last one is sampled.
+void engine_driver::add_chunk(messages::StepPlanT& plan, std::uint32_t index,
+                              std::uint32_t tokens) {
+  auto& sequence = sequences_[index];
+  const auto first = sequence.prompt.begin() + sequence.computed;
+  auto row = std::make_unique<messages::PlanRowT>();
+  row->sequence = key_of(index);
+  row->start = sequence.computed;
+  row->tokens.assign(first, first + tokens);
+  sequence.computed += tokens;
+  const bool whole = sequence.computed == sequence.prompt.size();
+  row->sample_from = whole ? tokens - 1 : tokens;
+  plan.rows.push_back(std::move(row));
+}
+
+void engine_driver::run(messages::StepPlanT plan,
+                        const std::vector<std::uint32_t>& indices) {
+  plan.lane = lane_;
+  plan.number = next_plan_++;
+  plan.left = std::exchange(left_, {});
+  const auto result = engine_->step(*messages::pack<messages::StepPlan>(plan));
+  if (result->code() != messages::ErrorCode::none)
+    throw std::runtime_error{"the step failed: " + result->text()->str()};
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const auto& row = *result->rows()->Get(static_cast<unsigned>(i));
+    if (row.code() != messages::ErrorCode::none)
+      throw std::runtime_error{"a row failed: " + row.text()->str()};
+    if (row.tokens() && row.tokens()->size() > 0)
+      sequences_[indices[i]].last_token =
+          row.tokens()->Get(row.tokens()->size() - 1);
+  }
+}
+
+void engine_driver::forget() {
+  for (std::uint32_t i = 0; i < sequences_.size(); ++i)
+    left_.push_back(key_of(i));
+  sequences_.clear();
+}
+
+} // namespace sluice::bench

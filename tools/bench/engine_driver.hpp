@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/engine.hpp"
+#include "tools/bench/measure.hpp"
+
+namespace sluice::bench {
+
+struct driver_options {
+  std::string model;               // directory or .gguf file
+  std::uint32_t threads = 0;       // 0: one a core
+  std::uint32_t sequences = 1;     // at a time, at most
+  std::uint32_t tokens_each = 512; // of a sequence, prompt and generated
+  std::uint32_t step_tokens = 512; // of one step, at most
+};
+
+/// One model on an engine, fed with plans made here: no actors, no sockets.
+/// Its sequences have random prompts and grow together.
+class engine_driver {
+public:
+  /// Loads the model. Sequences are made no longer than its context.
+  /// @throws model_error, contract_violation, memory_error.
+  explicit engine_driver(driver_options options,
+                         const progress_fn& progress = {});
+
+  machine facts() const;
+
+  /// The most tokens that a sequence can have.
+  std::uint32_t tokens_each() const { return options_.tokens_each; }
+
+  /// Forgets what there was, and computes the prompts of new sequences, one
+  /// after the other, in steps that are as full as they may be.
+  /// @throws std::runtime_error if a step fails.
+  void prompts(std::uint32_t count, std::uint32_t tokens);
+
+  /// Every sequence grows by one token.
+  void decode();
+
+private:
+  /// A sequence between its prompt and its end.
+  struct sequence {
+    std::vector<std::uint32_t> prompt;
+    std::uint32_t computed = 0;
+    std::uint32_t last_token = 0;
+  };
+
+  void forget();
+  void join(messages::StepPlanT& plan, std::uint32_t index);
+  void add_chunk(messages::StepPlanT& plan, std::uint32_t index,
+                 std::uint32_t tokens);
+  void run(messages::StepPlanT plan, const std::vector<std::uint32_t>& indices);
+
+  driver_options options_;
+  std::unique_ptr<engine> engine_;
+  std::uint32_t lane_ = 0;
+  std::uint32_t vocabulary_ = 0;
+  std::uint64_t next_plan_ = 1;
+  std::vector<sequence> sequences_;
+  std::vector<std::uint64_t> left_; // to forget with the next plan
+};
+
+} // namespace sluice::bench

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// sluice bench batch: prompts and decoding of a batch, on the engine alone.
+#include <cstdio>
+
+#include <unistd.h>
+
+#include "tools/bench/batch_bench.hpp"
+#include "tools/bench/svg_plot.hpp"
+#include "tools/cli/bench_commands.hpp"
+#include "tools/cli/bench_output.hpp"
+#include "tools/cli/exit_code.hpp"
+#include "tools/cli/output.hpp"
+#include "tools/cli/progress_bar.hpp"
+
+namespace sluice::cli {
+namespace {
+
+/// On one line that goes away.
+void announce(const std::string& what) {
+  if (isatty(STDERR_FILENO) == 1)
+    std::fprintf(stderr, "\r\033[Kmeasuring %s\r", what.c_str());
+}
+
+bench::batch_report measure(const bench::batch_plan& plan) {
+  progress_bar bar{"weights", true};
+  auto report = bench::measure_batches(
+      plan,
+      [&bar](std::uint64_t done, std::uint64_t all) {
+        done < all ? bar.update(done, all) : bar.clear();
+      },
+      announce);
+  if (isatty(STDERR_FILENO) == 1)
+    std::fputs("\033[K", stderr);
+  return report;
+}
+
+/// As llama-batched-bench prints it, with the spread of decoding behind.
+std::string for_people(const bench::batch_report& report) {
+  auto text = line("%s, %.1f MiB of weights, %s kernels, %u threads\n",
+                   report.where.model.c_str(),
+                   static_cast<double>(report.where.weight_bytes) / (1 << 20),
+                   report.where.isa.c_str(), report.where.threads);
+  text += "|    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |   T_TG s | "
+          "S_TG t/s |      T s |    S t/s | +- TG |\n"
+          "|-------|--------|------|--------|----------|----------|----------|-"
+          "---------|----------|----------|-------|\n";
+  for (const auto& row : report.rows)
+    text += line("|%6u | %6u | %4u | %6u | %8.3f | %8.2f | %8.3f | %8.2f | "
+                 "%8.3f | %8.2f | %4.1f%% |\n",
+                 row.prompt_tokens, row.decode_tokens, row.batch,
+                 row.kv_tokens(), row.prompt_seconds.median, row.prompt_speed(),
+                 row.decode_seconds.median, row.decode_speed(),
+                 row.total_seconds(), row.total_speed(),
+                 100 * row.decode_seconds.mad / row.decode_seconds.median);
+  return text;
+}
+
+json row_json(const bench::batch_row& row) {
+  return {{"pp", row.prompt_tokens},
+          {"tg", row.decode_tokens},
+          {"pl", row.batch}, // as llama-batched-bench calls it
+          {"b", row.batch},
+          {"n_kv", row.kv_tokens()},
+          {"t_pp", row.prompt_seconds.median},
+          {"speed_pp", row.prompt_speed()},
+          {"t_tg", row.decode_seconds.median},
+          {"speed_tg", row.decode_speed()},
+          {"t", row.total_seconds()},
+          {"speed", row.total_speed()},
+          {"t_pp_spread", summary_json(row.prompt_seconds)},
+          {"t_tg_spread", summary_json(row.decode_seconds)}};
+}
+
+json report_json(const bench::batch_plan& plan,
+                 const bench::batch_report& report) {
+  auto out = environment_json();
+  out.update(json{{"model", report.where.model},
+                  {"isa", report.where.isa},
+                  {"n_threads", report.where.threads},
+                  {"weight_bytes", report.where.weight_bytes},
+                  {"step_tokens", plan.step_tokens},
+                  {"rounds", plan.rounds},
+                  {"rows", json::array()}});
+  for (const auto& row : report.rows)
+    out["rows"].push_back(row_json(row));
+  return out;
+}
+
+std::string plot_of(const bench::batch_report& report) {
+  bench::line_series decode{"decode", {}}, prompt{"prompt", {}};
+  for (const auto& row : report.rows) {
+    decode.points.emplace_back(row.batch, row.decode_speed());
+    prompt.points.emplace_back(row.batch, row.prompt_speed());
+  }
+  return bench::draw_lines(
+      {report.where.model + ", " + report.where.isa + ", " +
+           std::to_string(report.where.threads) + " threads",
+       environment_line()},
+      {"sequences", "tokens/s, all sequences together"}, {decode, prompt});
+}
+
+int run(const bench::batch_plan& plan, const bench_output_flags& output) {
+  const auto report = measure(plan);
+  print(output.as_json ? to_line(report_json(plan, report)) + "\n"
+                       : for_people(report));
+  if (!output.plot.empty())
+    write_file(output.plot, plot_of(report));
+  return exit_done;
+}
+
+} // namespace
+
+void add_bench_batch(CLI::App& bench, int& code) {
+  auto* app = bench.add_subcommand(
+      "batch", "Measure prompts and decoding of batches, on the engine alone");
+  app->footer("The columns are llama-batched-bench's; medians of all rounds.\n"
+              "Example:\n"
+              "  sluice bench batch --model bench.gguf --b 1,8,32 --json");
+  auto plan = std::make_shared<bench::batch_plan>();
+  app->add_option("--model", plan->model,
+                  "Hugging Face directory or .gguf file")
+      ->required()
+      ->type_name("PATH");
+  app->add_option("-t,--threads", plan->threads,
+                  "Threads that compute, each on its own core; 0: one a core");
+  app->add_option("--pp", plan->prompt_tokens,
+                  "Prompt tokens of each sequence; default 128")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--tg", plan->decode_tokens,
+                  "Tokens that each sequence generates; default 32")
+      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--b", plan->batches,
+                  "Sequences at a time; default 1,2,4,8,16,32,64")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024));
+  app->add_option("--step-tokens", plan->step_tokens,
+                  "Most prompt tokens of one step; default 512")
+      ->check(CLI::Range(1, 65536));
+  app->add_option("--repeat", plan->rounds, "Rounds; default 5")
+      ->check(CLI::Range(1, 1000));
+  app->add_option("--seconds", plan->seconds,
+                  "Decoding of a round stops early after this; default never")
+      ->check(CLI::Range(0.0, 3600.0));
+  const auto output = add_bench_output_flags(*app);
+  app->final_callback([=, &code] { code = run(*plan, *output); });
+}
+
+} // namespace sluice::cli
