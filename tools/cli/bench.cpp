@@ -149,6 +149,7 @@ void add_bench(CLI::App& program, int& code) {
   app->add_flag("--json", *as_json, "Print a JSON object");
   add_bench_kernels(*app, code);
   add_bench_batch(*app, code);
+  add_bench_serve(*app, code);
   app->require_subcommand(0, 1);
   app->final_callback([=, &code] {
     if (!app->get_subcommands().empty())

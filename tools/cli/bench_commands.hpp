@@ -9,5 +9,6 @@ namespace sluice::cli {
 
 void add_bench_kernels(CLI::App& bench, int& code);
 void add_bench_batch(CLI::App& bench, int& code);
+void add_bench_serve(CLI::App& bench, int& code);
 
 } // namespace sluice::cli

@@ -83,20 +83,19 @@ std::string default_endpoint() {
 }
 
 connection::connection(const connection_flags& flags) {
-  client::client_options options;
-  options.tenant = flags.tenant;
-  options.answer_timeout = flags.timeout;
-  options.name = "sluice-cli";
+  options_.tenant = flags.tenant;
+  options_.answer_timeout = flags.timeout;
+  options_.name = "sluice-cli";
   if (flags.endpoint.empty() && !flags.model.empty()) {
     start_daemon(flags);
-    options.endpoint = daemon_->control_endpoint();
-    options.context = daemon_->native_context();
+    options_.endpoint = daemon_->control_endpoint();
+    options_.context = daemon_->native_context();
   } else {
-    options.endpoint =
+    options_.endpoint =
         flags.endpoint.empty() ? default_endpoint() : flags.endpoint;
   }
   try {
-    client_ = std::make_unique<client::client>(std::move(options));
+    client_ = std::make_unique<client::client>(options_);
   } catch (const client::no_daemon& error) {
     if (daemon_ || !flags.can_host)
       throw;

@@ -45,9 +45,13 @@ public:
 
   client::client& get() noexcept { return *client_; }
 
+  /// For more clients of the same daemon.
+  const client::client_options& options() const noexcept { return options_; }
+
 private:
   void start_daemon(const connection_flags& flags);
 
+  client::client_options options_;
   std::unique_ptr<actors::daemon> daemon_; // outlives the client's sockets
   std::unique_ptr<client::client> client_;
 };
