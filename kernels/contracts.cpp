@@ -178,6 +178,8 @@ void check(const paged_attention_args& args) {
           "times; check the model config");
   require(std::isfinite(args.scale) && args.window >= 0,
           "paged_attention: scale must be finite and window >= 0");
+  require(reinterpret_cast<std::uintptr_t>(args.workspace.data()) % 64 == 0,
+          "paged_attention: workspace must be 64-byte aligned; allocate it so");
   require(all_within(args.row_sequences, count(args.sequences)),
           "paged_attention: row of an unknown sequence; check the plan");
   require(pages_exist(args.sequences, kv),
@@ -226,6 +228,17 @@ matmul_workspace split_workspace(std::byte* start, std::int64_t m,
   all.f32 = parts.take<float>(m * ((k + 15) / 16 * 16));
   all.bytes = parts.used();
   return all;
+}
+
+std::size_t paged_attention_workspace_bytes(std::int64_t heads,
+                                            std::int64_t head_dim) {
+  require(heads >= 0 && heads <= 65536 && head_dim >= 0 && head_dim <= 256,
+          "paged_attention_workspace_bytes: at most 65,536 heads of 256");
+  constexpr std::int64_t spans = 512;
+  constexpr std::int64_t state_bytes = 64;
+  const std::int64_t slot_bytes = state_bytes + (head_dim + 15) / 16 * 64;
+  constexpr std::int64_t counter_bytes = 65536;
+  return static_cast<std::size_t>(counter_bytes + heads * spans * slot_bytes);
 }
 
 } // namespace sluice

@@ -118,9 +118,9 @@ using page_list = std::span<const std::uint32_t>;
 /// over the positions of row r's sequence from 0, or from
 /// position - window + 1, to its own position, all read from the cache, so
 /// rope_store_kv runs first. Query head h reads kv head
-/// h / (heads / kv_heads). Keys are taken in tiles of 32 absolute positions,
-/// whatever the page size; each tile's softmax is summed apart and merged in
-/// order, the same way for prompt and decode rows.
+/// h / (heads / kv_heads). Keys are taken in spans of 512 absolute positions,
+/// whatever the page size; each span's softmax and sums stand apart and are
+/// merged in order, the same way for prompt and decode rows.
 /// @note fastest when the rows of a sequence are neighbours.
 /// @source Milakov and Gimelshein 2018, algorithm 3; Dao 2023, section 3.1.
 struct paged_attention_args {
@@ -133,7 +133,16 @@ struct paged_attention_args {
   float scale = 1;         // usually 1 / sqrt(head_dim)
   std::int64_t window = 0; // positions a row sees, itself included; 0: all
   activations out;         // [rows, heads * head_dim]; must not overlap q
+  std::span<std::byte> workspace; // 64-byte aligned; may be empty
 };
+
+/// Workspace that lets threads share the spans of a `paged_attention` call of
+/// few rows and long contexts (1 row up to 262,144 positions, 16 rows up to
+/// 16,384); without it, or past it, threads share rows and kv heads alone. The
+/// result is the same.
+/// @throws contract_violation for a negative shape.
+std::size_t paged_attention_workspace_bytes(std::int64_t heads,
+                                            std::int64_t head_dim);
 
 /// Gated activation: out = silu(gate) * up, silu(x) = x / (1 + exp(-x)).
 /// gate and up may be halves of one [tokens, 2 * ffn] buffer.

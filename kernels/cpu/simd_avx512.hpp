@@ -16,6 +16,8 @@ namespace sluice::SLUICE_ISA {
 using vec = __m512;
 inline constexpr int lanes = 16;
 inline constexpr int wide_columns = 4;
+inline constexpr int key_vectors = 4;
+inline constexpr int value_queries = 8;
 
 SLUICE_INLINE vec set(float x) {
   return _mm512_set1_ps(x);
@@ -126,6 +128,50 @@ SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
   const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
   store_32_bytes(
       p, _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, nan, quiet)));
+}
+
+// The 16-bit halves of each lane's word, widened.
+SLUICE_INLINE void split_f16(vec words, vec (&halves)[2]) {
+  const __m512i bits = _mm512_castps_si512(words);
+  halves[0] = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(bits));
+  halves[1] =
+      _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16)));
+}
+
+SLUICE_INLINE void split_bf16(vec words, vec (&halves)[2]) {
+  const __m512i bits = _mm512_castps_si512(words);
+  const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000));
+  halves[0] = _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
+  halves[1] = _mm512_castsi512_ps(_mm512_and_si512(bits, upper));
+}
+
+// 4 x 4 words within each quarter: quarter q of r[4 i + c] becomes column
+// 4 q + c of rows 4 i to 4 i + 3.
+SLUICE_INLINE void transpose_quarters(vec (&r)[lanes]) {
+  for (int i = 0; i < lanes; i += 4) {
+    const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(r[i], r[i + 1]));
+    const __m512d b = _mm512_castps_pd(_mm512_unpacklo_ps(r[i + 2], r[i + 3]));
+    const __m512d c = _mm512_castps_pd(_mm512_unpackhi_ps(r[i], r[i + 1]));
+    const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(r[i + 2], r[i + 3]));
+    r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+    r[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+    r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(c, d));
+    r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(c, d));
+  }
+}
+
+SLUICE_INLINE void transpose(vec (&r)[lanes]) {
+  transpose_quarters(r);
+  for (int c = 0; c < 4; ++c) {
+    const vec even = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88);
+    const vec odd = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd);
+    const vec later_even = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
+    const vec later_odd = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
+    r[c] = _mm512_shuffle_f32x4(even, later_even, 0x88);
+    r[4 + c] = _mm512_shuffle_f32x4(odd, later_odd, 0x88);
+    r[8 + c] = _mm512_shuffle_f32x4(even, later_even, 0xdd);
+    r[12 + c] = _mm512_shuffle_f32x4(odd, later_odd, 0xdd);
+  }
 }
 
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
