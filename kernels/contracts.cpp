@@ -11,8 +11,6 @@ namespace sluice {
 
 namespace {
 
-constexpr std::int64_t quant_block = 32;
-
 template <class T>
 std::int64_t count(std::span<T> items) {
   return static_cast<std::int64_t>(items.size());
@@ -30,7 +28,8 @@ bool same_shape(const activations& a, const activations& b) {
 
 bool well_formed(const matrix_view& w) {
   return w.rows >= 0 && w.columns >= 0 && w.type != dtype::i32 &&
-         w.row_stride_bytes >= row_bytes(w.type, w.columns) &&
+         (w.layout == weight_layout::panels ||
+          w.row_stride_bytes >= row_bytes(w.type, w.columns)) &&
          (w.data != nullptr || w.rows * w.columns == 0);
 }
 
@@ -54,10 +53,24 @@ bool all_within(std::span<const T> items, std::int64_t end) {
   });
 }
 
-std::size_t scale_bytes(std::int64_t m, std::int64_t k) {
-  const auto bytes = static_cast<std::size_t>(m * (k / quant_block)) * 4;
-  return (bytes + 63) / 64 * 64;
-}
+/// Hands out the parts of a workspace, each 64-byte aligned.
+class workspace_layout {
+public:
+  explicit workspace_layout(std::byte* start) : start_(start) {}
+
+  template <class T>
+  T* take(std::int64_t elements) {
+    std::byte* first = start_ != nullptr ? start_ + used_ : nullptr;
+    used_ += (static_cast<std::size_t>(elements) * sizeof(T) + 63) / 64 * 64;
+    return reinterpret_cast<T*>(first);
+  }
+
+  std::size_t used() const { return used_; }
+
+private:
+  std::byte* start_;
+  std::size_t used_ = 0;
+};
 
 // Every page that a row of the sequence at `position` may read exists.
 bool reachable(page_list pages, std::int64_t position, const kv_view& kv) {
@@ -101,21 +114,22 @@ void check(const add_rms_norm_args& args) {
 }
 
 void check(const matmul_args& args) {
-  require(well_formed(args.x) && well_formed(args.weight) &&
-              well_formed(args.out),
-          "matmul: malformed view; check data, dtype, shape and stride");
-  require(args.x.columns == args.weight.columns,
-          "matmul: x and weight must agree on K; check the tensor's shape");
-  require(args.out.rows == args.x.rows && args.out.columns == args.weight.rows,
-          "matmul: out must be [x rows, weight rows]; resize it");
-  require(args.bias.empty() || count(args.bias) == args.weight.rows,
-          "matmul: bias must have one value per weight row; check the tensor");
-  const std::size_t needed =
-      matmul_workspace_bytes(args.weight.type, args.x.rows, args.x.columns);
-  require(args.workspace.size() >= needed,
+  require(well_formed(args.x), "matmul: malformed x; check data and stride");
+  for (const projection& p : args.projections) {
+    require(well_formed(p.weight) && well_formed(p.out),
+            "matmul: malformed view; check data, dtype, shape and stride");
+    require(args.x.columns == p.weight.columns,
+            "matmul: x and weight must agree on K; check the tensor's shape");
+    require(p.out.rows == args.x.rows && p.out.columns == p.weight.rows,
+            "matmul: out must be [x rows, weight rows]; resize it");
+    require(p.bias.empty() || count(p.bias) == p.weight.rows,
+            "matmul: bias must have one value per weight row; check the "
+            "tensor");
+  }
+  require(args.workspace.size() >=
+              matmul_workspace_bytes(args.x.rows, args.x.columns),
           "matmul: workspace too small; ask matmul_workspace_bytes");
-  require(needed == 0 ||
-              reinterpret_cast<std::uintptr_t>(args.workspace.data()) % 64 == 0,
+  require(reinterpret_cast<std::uintptr_t>(args.workspace.data()) % 64 == 0,
           "matmul: workspace must be 64-byte aligned; allocate it so");
 }
 
@@ -164,6 +178,8 @@ void check(const paged_attention_args& args) {
           "times; check the model config");
   require(std::isfinite(args.scale) && args.window >= 0,
           "paged_attention: scale must be finite and window >= 0");
+  require(reinterpret_cast<std::uintptr_t>(args.workspace.data()) % 64 == 0,
+          "paged_attention: workspace must be 64-byte aligned; allocate it so");
   require(all_within(args.row_sequences, count(args.sequences)),
           "paged_attention: row of an unknown sequence; check the plan");
   require(pages_exist(args.sequences, kv),
@@ -181,27 +197,48 @@ void check(const swiglu_args& args) {
 }
 
 bool quantizes_input(dtype weight_type) {
-  return weight_type == dtype::q8_0 || weight_type == dtype::q4_0;
+  return weight_type != dtype::f32 && weight_type != dtype::f16 &&
+         weight_type != dtype::bf16;
 }
 
-std::size_t matmul_workspace_bytes(dtype weight_type, std::int64_t m,
-                                   std::int64_t k) {
+std::size_t matmul_workspace_bytes(std::int64_t m, std::int64_t k) {
+  return split_workspace(nullptr, m, k).bytes;
+}
+
+matmul_workspace split_workspace(std::byte* start, std::int64_t m,
+                                 std::int64_t k) {
   require(m >= 0 && k >= 0, "matmul_workspace_bytes: shape must be >= 0");
-  if (!quantizes_input(weight_type)) {
-    return 0;
-  }
-  std::int64_t elements = 0;
-  require(!__builtin_mul_overflow(m, k, &elements) &&
-              elements < (std::int64_t{1} << 60),
+  constexpr std::int64_t group = integer_input::group;
+  const std::int64_t groups = k / group + (k % group != 0);
+  std::int64_t rows = 0; // of one group each
+  require(!__builtin_mul_overflow(m, groups, &rows) &&
+              rows < (std::int64_t{1} << 48),
           "matmul_workspace_bytes: the size overflows; check the shape");
-  return scale_bytes(m, k) + static_cast<std::size_t>(elements);
+  workspace_layout parts(start);
+  matmul_workspace all;
+  all.integers = {.rows = m,
+                  .groups = groups,
+                  .values = parts.take<std::int8_t>(rows * group),
+                  .scales = parts.take<float>(rows),
+                  .sums16 = parts.take<std::int32_t>(rows * 16),
+                  .sums32 = parts.take<std::int32_t>(rows * 8),
+                  .short32 = parts.take<std::int16_t>(rows * 8),
+                  .sums = parts.take<std::int32_t>(rows)};
+  all.bf16 = parts.take<std::uint16_t>(m * ((k + 31) / 32 * 32));
+  all.f32 = parts.take<float>(m * ((k + 15) / 16 * 16));
+  all.bytes = parts.used();
+  return all;
 }
 
-quantized_rows split_workspace(const matmul_args& args) {
-  std::byte* start = args.workspace.data();
-  std::byte* values = start + scale_bytes(args.x.rows, args.x.columns);
-  return {.scales = reinterpret_cast<float*>(start),
-          .values = reinterpret_cast<std::int8_t*>(values)};
+std::size_t paged_attention_workspace_bytes(std::int64_t heads,
+                                            std::int64_t head_dim) {
+  require(heads >= 0 && heads <= 65536 && head_dim >= 0 && head_dim <= 256,
+          "paged_attention_workspace_bytes: at most 65,536 heads of 256");
+  constexpr std::int64_t spans = 512;
+  constexpr std::int64_t state_bytes = 64;
+  const std::int64_t slot_bytes = state_bytes + (head_dim + 15) / 16 * 64;
+  constexpr std::int64_t counter_bytes = 65536;
+  return static_cast<std::size_t>(counter_bytes + heads * spans * slot_bytes);
 }
 
 } // namespace sluice

@@ -19,16 +19,36 @@ void check(const paged_attention_args& args);
 void check(const swiglu_args& args);
 void check(const sample_args& args);
 
-/// The two parts of a quantised matmul's workspace.
-struct quantized_rows {
-  float* scales = nullptr;       // [M, K / 32]
-  std::int8_t* values = nullptr; // [M, K], 64-byte aligned
+/// x as integer products read it. K is cut into groups of 256, the last one
+/// padded with zeros; the same group of all rows lies together, as the inner
+/// loops want it.
+struct integer_input {
+  static constexpr std::int64_t group = 256;
+
+  std::int64_t rows = 0;           // M
+  std::int64_t groups = 0;         // ceil(K / 256)
+  std::int8_t* values = nullptr;   // [groups, M, 256], 64-byte aligned
+  float* scales = nullptr;         // [groups, M]
+  std::int32_t* sums16 = nullptr;  // [groups, M, 16]: minus the sum of each 16
+  std::int32_t* sums32 = nullptr;  // [groups, M, 8]: minus the sum of each 32
+  std::int16_t* short32 = nullptr; // [groups, M, 8]: the same in 16 bits
+  std::int32_t* sums = nullptr;    // [groups, M]: minus the sum of the group
 };
+
+/// A matmul's workspace: room for x in every form that weights may want.
+struct matmul_workspace {
+  integer_input integers;
+  std::uint16_t* bf16 = nullptr; // [M, K rounded up to 32], 64-byte aligned
+  float* f32 = nullptr;          // [M, K rounded up to 16], 64-byte aligned
+  std::size_t bytes = 0;         // of all parts
+};
+
+/// Lays out a workspace for x [m, k] from `start` on, which may be null.
+/// @throws contract_violation on an overflow or a negative shape.
+matmul_workspace split_workspace(std::byte* start, std::int64_t m,
+                                 std::int64_t k);
 
 /// Whether a matmul with these weights quantises x.
 bool quantizes_input(dtype weight_type);
-
-/// Lays the workspace out for the shape of `args`, which `check` accepted.
-quantized_rows split_workspace(const matmul_args& args);
 
 } // namespace sluice

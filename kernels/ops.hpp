@@ -24,7 +24,7 @@ enum class instruction_set : std::uint8_t { reference, portable, avx2, avx512 };
 
 /// Copies embedding rows as f32: out[i] = table[ids[i]].
 struct embed_rows_args {
-  matrix_view table;                 // [vocabulary, hidden], any dtype but i32
+  matrix_view table; // [vocabulary, hidden], any dtype but i32, any layout
   std::span<const std::int32_t> ids; // [tokens], 0 <= id < table.rows
   activations out;                   // [tokens, hidden]
 };
@@ -50,26 +50,33 @@ struct add_rms_norm_args {
   activations out;               // [tokens, hidden]; may be x itself
 };
 
-/// Matrix product with a transposed weight: out = x * weight^T + bias.
-/// f32, f16 and bf16 weights are widened and multiplied in f32. For q8_0 and
-/// q4_0, x is first quantised per 32 elements (scale = max|x| / 127 in f32,
-/// int8 rounded to nearest even); blocks are dotted in integers, scaled, and
-/// summed in f32 in K order. A block of x below 1e-30 throughout counts as 0;
-/// one with a NaN or an infinity makes its whole output row NaN on every path.
-struct matmul_args {
-  activations x;                  // [M, K]
-  matrix_view weight;             // [N, K], any dtype but i32
-  std::span<const float> bias;    // [N], or empty for none
-  activations out;                // [M, N]; must not overlap x
-  std::span<std::byte> workspace; // matmul_workspace_bytes(...), 64-byte
-                                  // aligned; may be empty for dense weights
+/// One weight matrix of a matmul and where its product goes.
+struct projection {
+  matrix_view weight;          // [N, K], any dtype but i32
+  std::span<const float> bias; // [N], or empty for none
+  activations out;             // [M, N]; must not overlap x
 };
 
-/// Workspace that a `matmul` of this shape needs; 0 for f32, f16 and bf16.
+/// Matrix products of one x with transposed weights of any types and layouts:
+/// out = x * weight^T + bias for every projection (q, k and v; gate and up).
+/// f32, f16 and bf16 weights are widened and multiplied in f32. For all other
+/// types x is first quantised, once for all projections, in groups of 256
+/// elements (the last of a row may be shorter): scale = max|x| / 127 in f32,
+/// int8 rounded to nearest even. The blocks of a group are dotted in integers
+/// and scaled; groups are summed in f32 in K order. A group of x below 1e-30
+/// throughout counts as 0; one with a NaN or an infinity makes its whole
+/// output row NaN on every path.
+struct matmul_args {
+  activations x; // [M, K]
+  std::span<const projection> projections;
+  std::span<std::byte> workspace; // matmul_workspace_bytes(M, K), 64-byte
+                                  // aligned
+};
+
+/// Workspace that a `matmul` of this shape needs, whatever its weights.
 /// Grows with M and K, so the largest shape's workspace serves every call.
 /// @throws contract_violation on an overflow or a negative shape.
-std::size_t matmul_workspace_bytes(dtype weight_type, std::int64_t m,
-                                   std::int64_t k);
+std::size_t matmul_workspace_bytes(std::int64_t m, std::int64_t k);
 
 /// Cosines and sines of the rotary embedding, once per step for all layers:
 /// cos_sin[t] = {scale * cos(positions[t] * inv_freq[i])..., sines...}.
@@ -111,9 +118,9 @@ using page_list = std::span<const std::uint32_t>;
 /// over the positions of row r's sequence from 0, or from
 /// position - window + 1, to its own position, all read from the cache, so
 /// rope_store_kv runs first. Query head h reads kv head
-/// h / (heads / kv_heads). Keys are taken in tiles of 32 absolute positions,
-/// whatever the page size; each tile's softmax is summed apart and merged in
-/// order, the same way for prompt and decode rows.
+/// h / (heads / kv_heads). Keys are taken in spans of 512 absolute positions,
+/// whatever the page size; each span's softmax and sums stand apart and are
+/// merged in order, the same way for prompt and decode rows.
 /// @note fastest when the rows of a sequence are neighbours.
 /// @source Milakov and Gimelshein 2018, algorithm 3; Dao 2023, section 3.1.
 struct paged_attention_args {
@@ -126,7 +133,16 @@ struct paged_attention_args {
   float scale = 1;         // usually 1 / sqrt(head_dim)
   std::int64_t window = 0; // positions a row sees, itself included; 0: all
   activations out;         // [rows, heads * head_dim]; must not overlap q
+  std::span<std::byte> workspace; // 64-byte aligned; may be empty
 };
+
+/// Workspace that lets threads share the spans of a `paged_attention` call of
+/// few rows and long contexts (1 row up to 262,144 positions, 16 rows up to
+/// 16,384); without it, or past it, threads share rows and kv heads alone. The
+/// result is the same.
+/// @throws contract_violation for a negative shape.
+std::size_t paged_attention_workspace_bytes(std::int64_t heads,
+                                            std::int64_t head_dim);
 
 /// Gated activation: out = silu(gate) * up, silu(x) = x / (1 + exp(-x)).
 /// gate and up may be halves of one [tokens, 2 * ffn] buffer.

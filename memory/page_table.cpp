@@ -9,6 +9,10 @@ page_table::page_table(std::uint32_t page_tokens) : page_tokens_{page_tokens} {
   require(page_tokens > 0, "page_table: a page holds at least one token");
 }
 
+void page_table::reserve(std::uint64_t tokens) {
+  pages_.reserve(pages_for(tokens, page_tokens_));
+}
+
 bool page_table::apply(std::uint32_t first, std::span<const page_id> pages) {
   if (first > pages_.size())
     return false;

@@ -16,6 +16,9 @@ public:
   /// @param page_tokens  positions per page, > 0.
   explicit page_table(std::uint32_t page_tokens);
 
+  /// Makes room for so many positions: up to there apply() allocates nothing.
+  void reserve(std::uint64_t tokens);
+
   /// Replaces everything from entry `first` on.
   /// @return false, and no change, if that would leave a hole.
   bool apply(std::uint32_t first, std::span<const page_id> pages);

@@ -59,6 +59,11 @@ public:
                  size};
   }
 
+  /// Shares bytes that a builder finished; the caller vouches for the content.
+  static frame adopt(std::shared_ptr<const std::byte> bytes, std::size_t size) {
+    return frame{std::move(bytes), size};
+  }
+
   /// One aligned copy of bytes that were already verified as a T.
   static frame copy_verified(std::span<const std::byte> bytes) {
     return frame{aligned_copy(bytes), bytes.size()};

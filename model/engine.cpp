@@ -4,26 +4,11 @@
 #include "kernels/check.hpp"
 #include "kernels/select.hpp"
 
-#include <chrono>
 #include <exception>
 #include <string>
 #include <utility>
 
 namespace sluice {
-
-namespace {
-
-messages::StepResultT failed_step(const messages::StepPlan& plan,
-                                  messages::ErrorCode code, std::string text) {
-  messages::StepResultT result;
-  result.lane = plan.lane();
-  result.number = plan.number();
-  result.code = code;
-  result.text = std::move(text);
-  return result;
-}
-
-} // namespace
 
 engine::engine(engine_options options)
     : ops_{&select(options.isa.value_or(detect()))},
@@ -37,28 +22,29 @@ std::uint32_t engine::add_lane(std::shared_ptr<const loaded_model> model,
 
 messages::frame<messages::StepResult>
 engine::step(const messages::StepPlan& plan) {
-  // The time goes into the result and decides nothing.
-  using clock = std::chrono::steady_clock;
+  // The times go into the result and decide nothing.
   const auto begin = clock::now();
-  auto result = run(plan);
-  result.compute_us = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(clock::now() -
-                                                            begin)
-          .count());
-  return messages::pack<messages::StepResult>(result);
+  const auto last = std::exchange(step_ended_, begin);
+  answer_.begin(plan);
+  run(plan);
+  answer_.times().idle =
+      last == clock::time_point{} ? last - last : begin - last;
+  step_ended_ = clock::now();
+  answer_.times().compute = step_ended_ - begin;
+  return answer_.pack(results_);
 }
 
-messages::StepResultT engine::run(const messages::StepPlan& plan) {
+void engine::run(const messages::StepPlan& plan) {
   using messages::ErrorCode;
   if (plan.lane() >= lanes())
-    return failed_step(plan, ErrorCode::internal,
-                       "the plan names lane " + std::to_string(plan.lane()) +
-                           " of " + std::to_string(lanes()) +
-                           "; add the lane first");
+    return answer_.fail(ErrorCode::internal,
+                        "the plan names lane " + std::to_string(plan.lane()) +
+                            " of " + std::to_string(lanes()) +
+                            "; add the lane first");
   try {
-    return lanes_[plan.lane()]->step(plan, pool_, observer_);
+    lanes_[plan.lane()]->step(plan, {pool_, observer_}, answer_);
   } catch (const std::exception& error) {
-    return failed_step(plan, ErrorCode::executor_failed, error.what());
+    answer_.fail(ErrorCode::executor_failed, error.what());
   }
 }
 

@@ -6,7 +6,9 @@
 #include "messages/frame.hpp"
 #include "model/lane.hpp"
 #include "model/loaded_model.hpp"
+#include "model/step_answer.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,7 +19,7 @@ namespace sluice {
 struct engine_options {
   int threads = 1;                    // the caller included
   std::optional<instruction_set> isa; // nothing: the best of this CPU
-  bool pin = false;                   // bind threads to CPUs
+  bool pin = false;                   // bind threads to CPUs, if those suffice
 };
 
 /// The work of one device: its threads, its kernels and its lanes. Takes plans
@@ -38,6 +40,9 @@ public:
 
   /// Runs one plan. A mistake in a row is the answer of that row alone; what
   /// breaks the whole step is the result's code. Never throws on a bad plan.
+  /// @note allocates nothing once earlier results have been dropped, unless
+  ///       sequences join or leave, a step is wider than any before, or a row
+  ///       fails.
   messages::frame<messages::StepResult> step(const messages::StepPlan& plan);
 
   /// Replaces every sequence of a lane; no position has KV afterwards.
@@ -46,6 +51,13 @@ public:
 
   /// @throws contract_violation for an unknown lane.
   lane_facts facts(std::uint32_t lane) const;
+
+  /// Binds the thread that will call step(), if threads are bound. Threads that
+  /// it starts afterwards would be bound to the same CPU.
+  void pin_caller() const { pool_.pin_caller(); }
+
+  /// Undoes pin_caller().
+  void unpin_caller() const { pool_.unpin_caller(); }
 
   /// Calls `observer` with every row of logits before it is sampled; for tests
   /// and scoring. An empty function ends it.
@@ -56,12 +68,17 @@ public:
   }
 
 private:
-  messages::StepResultT run(const messages::StepPlan& plan);
+  using clock = std::chrono::steady_clock;
+
+  void run(const messages::StepPlan& plan);
 
   const op_table* ops_;
   thread_pool pool_;
   std::vector<std::unique_ptr<lane>> lanes_;
   logits_observer observer_;
+  step_answer answer_;
+  messages::frame_pool<messages::StepResult> results_;
+  clock::time_point step_ended_{};
 };
 
 } // namespace sluice

@@ -5,14 +5,13 @@
 #include "kernels/select.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
 namespace sluice {
 
 namespace {
-
-constexpr std::size_t remembered_plans = 64;
 
 kv_shape shape_of(const architecture& arch, const lane_options& options) {
   return {.layers = arch.layers,
@@ -46,32 +45,33 @@ lane::lane(std::shared_ptr<const loaded_model> model,
       cache_{shape_of(arch(), options)}, scratch_{transformer_.model(),
                                                   options.max_step_tokens},
       batch_{limits_of(arch(), options)}, sampler_{ops, arch().vocab},
-      isa_{name(ops.isa)} {}
-
-messages::StepResultT lane::step(const messages::StepPlan& plan,
-                                 thread_pool& pool,
-                                 const logits_observer& observer) {
-  messages::StepResultT result;
-  result.lane = plan.lane();
-  result.number = plan.number();
-  update_sequences(plan);
-  batch_.clear();
-  each(plan.rows(), [&](const messages::PlanRow* row) {
-    result.rows.push_back(std::make_unique<messages::RowResultT>());
-    add_row(*row, result);
-  });
-  run_batch(result, pool, observer);
-  remember(result);
-  return result;
+      isa_{name(ops.isa)} {
+  for (auto& plan : recent_)
+    plan.last.reserve(options.max_step_tokens);
 }
 
-void lane::run_batch(messages::StepResultT& result, thread_pool& pool,
-                     const logits_observer& observer) {
+void lane::step(const messages::StepPlan& plan, const step_context& context,
+                step_answer& answer) {
+  update_sequences(plan);
+  batch_.clear();
+  std::uint32_t index = 0;
+  each(plan.rows(), [&](const messages::PlanRow* row) {
+    add_row(*row, index++, answer.add_row());
+  });
+  run_batch(context, answer);
+  remember(answer);
+}
+
+void lane::run_batch(const step_context& context, step_answer& answer) {
   if (batch_.rows().empty())
     return;
   try {
-    transformer_.forward(batch_.positions(), cache_, scratch_, pool);
-    sampler_.run({transformer_, scratch_, batch_, pool, observer}, result.rows);
+    const auto begin = std::chrono::steady_clock::now();
+    transformer_.forward(batch_.positions(), cache_, scratch_, context.pool);
+    answer.times().kernels += std::chrono::steady_clock::now() - begin;
+    sampler_.run(
+        {transformer_, scratch_, batch_, context.pool, context.observer},
+        answer);
   } catch (...) {
     batch_.take_back();
     throw;
@@ -80,7 +80,8 @@ void lane::run_batch(messages::StepResultT& result, thread_pool& pool,
 
 void lane::attach(const messages::Attach& state) {
   sequences_.clear();
-  recent_.clear();
+  for (auto& plan : recent_)
+    plan.number = 0;
   each(state.sequences(),
        [this](const messages::SequenceState* s) { join(*s); });
 }
@@ -100,54 +101,57 @@ void lane::join(const messages::SequenceState& state) {
       state.sequence(), lane_sequence{state,
                                       {.page_tokens = options_.page_tokens,
                                        .pool_pages = options_.kv_pages,
-                                       .vocab = arch().vocab}});
+                                       .vocab = arch().vocab,
+                                       .context = arch().context}});
 }
 
-void lane::add_row(const messages::PlanRow& row,
-                   messages::StepResultT& result) {
+void lane::add_row(const messages::PlanRow& row, std::uint32_t index,
+                   row_answer& answer) {
   using messages::ErrorCode;
-  auto& answer = *result.rows.back();
   try {
     const auto found = sequences_.find(row.sequence());
     if (found == sequences_.end())
       throw row_error{ErrorCode::internal,
                       "sequence " + std::to_string(row.sequence()) +
                           " is not in the lane; let it join first"};
-    batch_.add(found->second,
-               {.plan_row = static_cast<std::uint32_t>(result.rows.size() - 1),
-                .start = row.start(),
-                .tokens = row_tokens(row),
-                .sample_from = row.sample_from()});
+    batch_.add(found->second, {.plan_row = index,
+                               .start = row.start(),
+                               .tokens = row_tokens(row),
+                               .sample_from = row.sample_from()});
   } catch (const row_error& error) {
-    answer.code = error.code();
-    answer.text = error.what();
+    answer.fail(error.code(), error.what());
   }
 }
 
-std::vector<std::int32_t> lane::row_tokens(const messages::PlanRow& row) const {
+std::span<const std::int32_t>
+lane::row_tokens(const messages::PlanRow& row) const {
   if (row.tokens() && row.tokens()->size() > 0)
-    return {row.tokens()->begin(), row.tokens()->end()};
+    return {reinterpret_cast<const std::int32_t*>(row.tokens()->data()),
+            row.tokens()->size()};
+  const auto from = row.from_row();
   const auto plan =
-      std::find_if(recent_.rbegin(), recent_.rend(),
-                   [&](const auto& p) { return p.number == row.from_plan(); });
-  if (plan == recent_.rend() || row.from_row() >= plan->last.size() ||
-      !plan->last[row.from_row()])
+      std::find_if(recent_.begin(), recent_.end(), [&](const auto& p) {
+        return p.number > 0 && p.number == row.from_plan();
+      });
+  if (plan == recent_.end() || from >= plan->last.size() ||
+      plan->last[from] == no_token)
     throw row_error{messages::ErrorCode::internal,
                     "sequence " + std::to_string(row.sequence()) + ": row " +
-                        std::to_string(row.from_row()) + " of plan " +
+                        std::to_string(from) + " of plan " +
                         std::to_string(row.from_plan()) +
                         " sampled no token; give the token itself"};
-  return {static_cast<std::int32_t>(*plan->last[row.from_row()])};
+  return {&plan->last[from], 1};
 }
 
-void lane::remember(const messages::StepResultT& result) {
-  sampled_plan plan{result.number, {}};
-  for (const auto& row : result.rows)
-    plan.last.push_back(
-        row->tokens.empty() ? std::nullopt : std::optional{row->tokens.back()});
-  recent_.push_back(std::move(plan));
-  if (recent_.size() > remembered_plans)
-    recent_.pop_front();
+void lane::remember(const step_answer& answer) {
+  auto& plan = recent_[next_recent_];
+  next_recent_ = (next_recent_ + 1) % recent_.size();
+  plan.number = answer.number();
+  plan.last.clear();
+  for (const auto& row : answer.rows())
+    plan.last.push_back(row.tokens.empty()
+                            ? no_token
+                            : static_cast<std::int32_t>(row.tokens.back()));
 }
 
 lane_facts lane::facts() const {

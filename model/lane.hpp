@@ -6,12 +6,13 @@
 #include "model/lane_batch.hpp"
 #include "model/lane_sequence.hpp"
 #include "model/sampler.hpp"
+#include "model/step_answer.hpp"
 #include "model/transformer.hpp"
 
+#include <array>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,6 +39,12 @@ struct lane_facts {
   std::string isa; // name of the kernels' instruction set
 };
 
+/// What a lane borrows for one step.
+struct step_context {
+  thread_pool& pool;
+  const logits_observer& observer; // may be empty
+};
+
 /// One loaded model with its KV bytes and the state of every sequence that
 /// plans have named. Penalty counts and sampled tokens live here, so that a
 /// plan can be made before the result of the plan before it is known.
@@ -51,10 +58,13 @@ public:
   /// Runs one plan: sequences leave and join, page tables grow, all rows go
   /// through one forward pass. A row that breaks a rule changes nothing and
   /// gets a code; the others do not notice.
+  /// @param answer  receives an answer for each row, and the times.
   /// @throws contract_violation, std::bad_alloc: the step failed as a whole
   ///         and its rows are taken back.
-  messages::StepResultT step(const messages::StepPlan& plan, thread_pool& pool,
-                             const logits_observer& observer);
+  /// @note   allocates nothing, unless sequences join or leave, a step is
+  ///         wider than any before, or a row fails.
+  void step(const messages::StepPlan& plan, const step_context& context,
+            step_answer& answer);
 
   /// Replaces every sequence; no position has KV afterwards.
   void attach(const messages::Attach& state);
@@ -62,19 +72,21 @@ public:
   lane_facts facts() const;
 
 private:
-  /// The token each row of a plan sampled last; nothing if it sampled none.
+  /// The token each row of a plan sampled last; no_token if it sampled none.
   struct sampled_plan {
-    std::uint64_t number;
-    std::vector<std::optional<std::uint32_t>> last;
+    std::uint64_t number = 0; // plans count from 1
+    std::vector<std::int32_t> last;
   };
+  static constexpr std::size_t remembered_plans = 64;
+  static constexpr std::int32_t no_token = -1;
 
   void update_sequences(const messages::StepPlan& plan);
   void join(const messages::SequenceState& state);
-  void add_row(const messages::PlanRow& row, messages::StepResultT& result);
-  std::vector<std::int32_t> row_tokens(const messages::PlanRow& row) const;
-  void run_batch(messages::StepResultT& result, thread_pool& pool,
-                 const logits_observer& observer);
-  void remember(const messages::StepResultT& result);
+  void add_row(const messages::PlanRow& row, std::uint32_t index,
+               row_answer& answer);
+  std::span<const std::int32_t> row_tokens(const messages::PlanRow& row) const;
+  void run_batch(const step_context& context, step_answer& answer);
+  void remember(const step_answer& answer);
 
   const architecture& arch() const { return transformer_.model().arch; }
 
@@ -85,7 +97,8 @@ private:
   lane_batch batch_;
   sampler sampler_;
   std::unordered_map<std::uint64_t, lane_sequence> sequences_;
-  std::deque<sampled_plan> recent_; // newest last
+  std::array<sampled_plan, remembered_plans> recent_;
+  std::size_t next_recent_ = 0; // the oldest, to be overwritten
   std::string isa_;
 };
 

@@ -27,6 +27,8 @@ std::uint64_t end_of(const row_request& row) {
 
 lane_batch::lane_batch(const batch_limits& limits)
     : limits_{limits}, writers_(limits.pool_pages) {
+  rows_.reserve(limits.step_tokens);
+  tables_.reserve(limits.step_tokens);
   tokens_.reserve(limits.step_tokens);
   positions_.reserve(limits.step_tokens);
   slots_.reserve(limits.step_tokens);

@@ -38,7 +38,7 @@ struct batch_row {
 struct row_request {
   std::uint32_t plan_row = 0;
   std::uint32_t start = 0;
-  std::vector<std::int32_t> tokens;
+  std::span<const std::int32_t> tokens;
   std::uint32_t sample_from = 0; // offset of the first sampled position
 };
 

@@ -3,6 +3,7 @@
 
 #include "kernels/check.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace sluice {
@@ -24,10 +25,20 @@ lane_sequence::lane_sequence(const messages::SequenceState& state,
       pool_pages_{limits.pool_pages}, pages_{limits.page_tokens} {
   try {
     sampling_ = read_sampling(state, limits.vocab);
+    make_room(limits);
     set_pages(0, view(state.pages()));
   } catch (const row_error& error) {
     fault_ = error;
   }
+}
+
+// All that it can ever need: no step allocates. Untouched pages cost nothing.
+void lane_sequence::make_room(const sequence_limits& limits) {
+  pages_.reserve(limits.context);
+  if (!sampling_.has_penalties())
+    return;
+  tokens_.reserve(limits.context);
+  seen_ = seen_tokens{limits.vocab, std::min(limits.vocab, limits.context)};
 }
 
 void lane_sequence::apply(const messages::PageDelta& delta) {
@@ -43,30 +54,34 @@ void lane_sequence::apply(const messages::PageDelta& delta) {
 void lane_sequence::set_pages(std::uint32_t first,
                               std::span<const page_id> pages) {
   using messages::ErrorCode;
-  const auto who = "sequence " + std::to_string(key_);
+  const auto who = [this] { return "sequence " + std::to_string(key_); };
   for (const auto page : pages)
     if (page >= pool_pages_)
       throw row_error{ErrorCode::ledger_discrepancy,
-                      who + ": page " + std::to_string(page) +
+                      who() + ": page " + std::to_string(page) +
                           " is not one of the pool's " +
                           std::to_string(pool_pages_) +
                           "; the request must be run again"};
   if (!pages_.apply(first, pages))
     throw row_error{ErrorCode::internal,
-                    who + ": its page table would have a hole before entry " +
+                    who() + ": its page table would have a hole before entry " +
                         std::to_string(first) + "; send every page in order"};
 }
 
 void lane_sequence::append(std::span<const std::int32_t> tokens) {
-  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  length_ += static_cast<std::uint32_t>(tokens.size());
+  if (sampling_.has_penalties())
+    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
 }
 
 void lane_sequence::truncate(std::uint32_t length) {
-  require(length <= tokens_.size(),
+  require(length <= length_,
           "lane_sequence: it is shorter already; truncate to its length");
   if (counted_ > length)
     counts_before(length);
-  tokens_.resize(length);
+  length_ = length;
+  if (sampling_.has_penalties())
+    tokens_.resize(length);
 }
 
 std::span<const token_count>

@@ -19,6 +19,7 @@ struct sequence_limits {
   std::uint32_t page_tokens = 0; // positions per page
   std::uint32_t pool_pages = 0;  // pages of the KV store
   std::uint32_t vocab = 0;
+  std::uint32_t context = 0; // positions of the longest sequence
 };
 
 /// What a lane knows of one sequence: where its KV lies, which tokens it
@@ -37,9 +38,7 @@ public:
   void apply(const messages::PageDelta& delta);
 
   /// Positions 0 .. length() - 1 have their KV in the store.
-  std::uint32_t length() const noexcept {
-    return static_cast<std::uint32_t>(tokens_.size());
-  }
+  std::uint32_t length() const noexcept { return length_; }
 
   /// Adds positions whose KV the coming step writes.
   void append(std::span<const std::int32_t> tokens);
@@ -57,6 +56,7 @@ public:
   const lane_sampling& sampling() const noexcept { return sampling_; }
 
 private:
+  void make_room(const sequence_limits& limits);
   void set_pages(std::uint32_t first, std::span<const page_id> pages);
 
   std::uint64_t key_;
@@ -64,6 +64,8 @@ private:
   std::uint32_t pool_pages_;
   page_table pages_;
   lane_sampling sampling_;
+  std::uint32_t length_ = 0;
+  // For penalties only:
   std::vector<std::int32_t> tokens_; // [length], by position
   seen_tokens seen_;                 // of positions 0 .. counted_ - 1
   std::uint32_t counted_ = 0;

@@ -2,6 +2,8 @@
 #include "model/sampler.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <exception>
 #include <string>
 #include <utility>
@@ -9,31 +11,6 @@
 namespace sluice {
 
 namespace {
-
-using logprob_message = std::unique_ptr<messages::TokenLogprobT>;
-
-logprob_message to_message(const sampled& result,
-                           std::span<const token_logprob> top) {
-  auto message = std::make_unique<messages::TokenLogprobT>();
-  message->token = static_cast<std::uint32_t>(result.token);
-  message->logprob = result.logprob;
-  message->raw_logprob = result.raw_logprob;
-  for (const auto& entry : top) {
-    auto alternative = std::make_unique<messages::TopLogprobT>();
-    alternative->token = static_cast<std::uint32_t>(entry.token);
-    alternative->logprob = entry.logprob;
-    message->top.push_back(std::move(alternative));
-  }
-  return message;
-}
-
-void fail(messages::RowResultT& row, messages::ErrorCode code,
-          std::string text) {
-  row.code = code;
-  row.text = std::move(text);
-  row.tokens.clear();
-  row.logprobs.clear();
-}
 
 std::string non_finite_text(std::uint32_t position) {
   return "the logits of position " + std::to_string(position) +
@@ -50,19 +27,24 @@ std::span<float> logits_of(const activations& logits, std::uint32_t row) {
 sampler::sampler(const op_table& ops, std::uint32_t vocab)
     : ops_{&ops}, vocab_{vocab} {}
 
-void sampler::run(const sampler_step& step, row_results results) {
+void sampler::run(const sampler_step& step, step_answer& answer) {
+  using clock = std::chrono::steady_clock;
   const auto all = static_cast<std::uint32_t>(step.batch.samples());
   const auto most = static_cast<std::uint32_t>(step.scratch.logit_rows());
   reserve(std::min(all, most), step.pool.threads());
   for (std::uint32_t first = 0; first < all; first += most) {
     const auto count = std::min(most, all - first);
+    const auto begin = clock::now();
     const auto logits =
         step.model.logits(first, count, step.scratch, step.pool);
+    const auto computed = clock::now();
     plan_jobs(step.batch, {first, count});
     if (step.observer)
       show(logits, first, step.observer);
     run_jobs(logits, first, step.pool);
-    collect(first, results);
+    collect(first, answer);
+    answer.times().kernels += computed - begin;
+    answer.times().sampling += clock::now() - computed;
   }
 }
 
@@ -98,15 +80,16 @@ void sampler::show(const activations& logits, std::uint32_t first,
 
 void sampler::run_jobs(const activations& logits, std::uint32_t first,
                        thread_pool& pool) {
-  // A tile is a share of the jobs with a workspace of its own; what a job
-  // gives does not depend on its tile.
-  const auto tiles = workspace_.size();
+  // A tile takes job after job into a workspace of its own; what a job gives
+  // does not depend on its tile.
+  const auto tiles = std::min(workspace_.size(), jobs_.size());
+  std::atomic<std::size_t> next{0};
   pool.parallel_for(static_cast<std::int64_t>(tiles), [&](std::int64_t tile) {
-    const auto own = static_cast<std::size_t>(tile);
-    for (auto j = own; j < jobs_.size(); j += tiles) {
+    auto& own = workspace_[static_cast<std::size_t>(tile)];
+    for (auto j = next++; j < jobs_.size(); j = next++) {
       const auto [row, part] = jobs_[j];
       for (auto i = part.first; i < part.first + part.count; ++i)
-        sample_one(*row, i, {logits_of(logits, i - first), workspace_[own]},
+        sample_one(*row, i, {logits_of(logits, i - first), own},
                    outcomes_[i - first]);
     }
   });
@@ -134,35 +117,39 @@ void sampler::sample_one(const batch_row& row, std::uint32_t index,
   }
 }
 
-void sampler::collect(std::uint32_t first, row_results results) const {
+void sampler::collect(std::uint32_t first, step_answer& all) const {
   using messages::ErrorCode;
   for (const auto& [row, part] : jobs_) {
-    auto& answer = *results[row->plan_row];
+    auto& answer = all.row(row->plan_row);
     for (auto i = part.first; i < part.first + part.count; ++i) {
       const auto& [result, top, error] = outcomes_[i - first];
       if (answer.code != ErrorCode::none)
         continue;
       if (!error.empty())
-        fail(answer, ErrorCode::internal, error);
+        answer.fail(ErrorCode::internal, error);
       else if (result.status == sample_status::non_finite)
-        fail(answer, ErrorCode::numeric_failure,
-             non_finite_text(row->position_of(i)));
+        answer.fail(ErrorCode::numeric_failure,
+                    non_finite_text(row->position_of(i)));
       else if (result.status == sample_status::nothing_allowed)
-        fail(answer, ErrorCode::invalid_argument,
-             "logit_bias forbids every token; allow at least one");
+        answer.fail(ErrorCode::invalid_argument,
+                    "logit_bias forbids every token; allow at least one");
       else
         add_token(answer, *row, outcomes_[i - first]);
     }
   }
 }
 
-void sampler::add_token(messages::RowResultT& answer, const batch_row& row,
+void sampler::add_token(row_answer& answer, const batch_row& row,
                         const outcome& from) {
-  answer.tokens.push_back(static_cast<std::uint32_t>(from.result.token));
-  if (row.sequence->sampling().want_logprobs)
-    answer.logprobs.push_back(to_message(
-        from.result, std::span{from.top}.first(
-                         static_cast<std::size_t>(from.result.top_count))));
+  const auto& result = from.result;
+  answer.tokens.push_back(static_cast<std::uint32_t>(result.token));
+  if (!row.sequence->sampling().want_logprobs)
+    return;
+  const auto count = static_cast<std::uint32_t>(result.top_count);
+  answer.odds.push_back({result.logprob, result.raw_logprob,
+                         static_cast<std::uint32_t>(answer.top.size()), count});
+  answer.top.insert(answer.top.end(), from.top.begin(),
+                    from.top.begin() + count);
 }
 
 } // namespace sluice

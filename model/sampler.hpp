@@ -2,13 +2,12 @@
 #pragma once
 
 #include "kernels/ops.hpp"
-#include "messages/lane_generated.h"
 #include "model/lane_batch.hpp"
+#include "model/step_answer.hpp"
 #include "model/transformer.hpp"
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,9 +22,6 @@ struct logits_row {
 };
 
 using logits_observer = std::function<void(const logits_row&)>;
-
-/// Where the answers of a plan's rows go.
-using row_results = std::span<const std::unique_ptr<messages::RowResultT>>;
 
 /// What a sampler works with during one step.
 struct sampler_step {
@@ -44,10 +40,11 @@ public:
   sampler(const op_table& ops, std::uint32_t vocab);
 
   /// Samples every position the batch asks for.
-  /// @param results  indexed by batch_row::plan_row; receives tokens and
-  ///                 log-probabilities, or numeric_failure for a row with a
-  ///                 NaN, or invalid_argument if nothing may be chosen.
-  void run(const sampler_step& step, row_results results);
+  /// @param answer  has the plan's rows; receives tokens and
+  ///                log-probabilities, or numeric_failure for a row with a NaN,
+  ///                or invalid_argument if nothing may be chosen; and the
+  ///                times.
+  void run(const sampler_step& step, step_answer& answer);
 
 private:
   struct outcome {
@@ -76,8 +73,8 @@ private:
                 thread_pool& pool);
   void sample_one(const batch_row& row, std::uint32_t index,
                   const buffers& memory, outcome& out) const noexcept;
-  void collect(std::uint32_t first, row_results results) const;
-  static void add_token(messages::RowResultT& answer, const batch_row& row,
+  void collect(std::uint32_t first, step_answer& all) const;
+  static void add_token(row_answer& answer, const batch_row& row,
                         const outcome& from);
 
   const op_table* ops_;

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 namespace sluice {
@@ -14,7 +13,12 @@ namespace sluice {
 /// the penalties look at. Goes forward and back one token at a time.
 class seen_tokens {
 public:
+  /// @param vocab  tokens are below it.
+  /// @param most   different tokens at once that need no more memory.
+  explicit seen_tokens(std::uint32_t vocab = 0, std::uint32_t most = 0);
+
   /// Counts one more occurrence.
+  /// @throws contract_violation for a token that is not below vocab.
   void add(std::int32_t token, bool generated);
 
   /// Undoes one add() with the same arguments.
@@ -25,11 +29,12 @@ public:
   std::span<const token_count> list() const noexcept { return list_; }
 
 private:
+  std::uint32_t& entry_of(std::int32_t token);
   void drop(std::size_t index);
 
   std::vector<token_count> list_;
   std::vector<std::int32_t> in_prompt_; // occurrences, beside list_
-  std::unordered_map<std::int32_t, std::size_t> index_;
+  std::vector<std::uint32_t> entries_;  // [vocab], index in list_ + 1; 0: none
 };
 
 } // namespace sluice

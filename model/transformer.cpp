@@ -87,9 +87,9 @@ void transformer::project_qkv(const layer_pass& pass) const {
   const auto& w = pass.weights;
   const auto x = pass.of(pass.scratch.normed);
   const auto [q, k, v] = split_qkv(pass);
-  matmul(pass, x, {w.q, w.q_bias}, q);
-  matmul(pass, x, {w.k, w.k_bias}, k);
-  matmul(pass, x, {w.v, w.v_bias}, v);
+  const projection all[] = {
+      {w.q, w.q_bias, q}, {w.k, w.k_bias, k}, {w.v, w.v_bias, v}};
+  matmul(pass, x, all);
 }
 
 void transformer::attend(const layer_pass& pass) const {
@@ -119,8 +119,8 @@ void transformer::attend(const layer_pass& pass) const {
 }
 
 void transformer::project_attended(const layer_pass& pass) const {
-  matmul(pass, pass.of(pass.scratch.attended), {pass.weights.o, {}},
-         pass.of(pass.scratch.update));
+  const projection out{pass.weights.o, {}, pass.of(pass.scratch.update)};
+  matmul(pass, pass.of(pass.scratch.attended), {&out, 1});
 }
 
 void transformer::feed_forward(const layer_pass& pass) const {
@@ -129,10 +129,11 @@ void transformer::feed_forward(const layer_pass& pass) const {
   const auto both = pass.of(pass.scratch.gate_up);
   const auto gate = columns_of(both, 0, w.gate.rows);
   const auto up = columns_of(both, w.gate.rows, w.up.rows);
-  matmul(pass, x, {w.gate, {}}, gate);
-  matmul(pass, x, {w.up, {}}, up);
+  const projection in[] = {{w.gate, {}, gate}, {w.up, {}, up}};
+  const projection out{w.down, {}, pass.of(pass.scratch.update)};
+  matmul(pass, x, in);
   ops_->swiglu({.gate = gate, .up = up, .out = gate}, pass.pool);
-  matmul(pass, gate, {w.down, {}}, pass.of(pass.scratch.update));
+  matmul(pass, gate, {&out, 1});
 }
 
 void transformer::add_and_norm(const layer_pass& pass,
@@ -159,12 +160,10 @@ activations transformer::logits(std::int64_t first, std::int64_t count,
   auto hidden = first_rows(scratch.normed, count);
   hidden.data += first * hidden.row_stride;
   const auto out = first_rows(scratch.logits, count);
-  ops_->matmul({.x = hidden,
-                .weight = model_->tensors.lm_head,
-                .bias = {},
-                .out = out,
-                .workspace = scratch.workspace},
-               pool);
+  const projection head{model_->tensors.lm_head, {}, out};
+  ops_->matmul(
+      {.x = hidden, .projections = {&head, 1}, .workspace = scratch.workspace},
+      pool);
   return out;
 }
 
@@ -176,13 +175,10 @@ transformer::qkv_parts transformer::split_qkv(const layer_pass& pass) const {
 }
 
 void transformer::matmul(const layer_pass& pass, const activations& x,
-                         const linear& map, const activations& out) const {
-  ops_->matmul({.x = x,
-                .weight = map.weight,
-                .bias = map.bias,
-                .out = out,
-                .workspace = pass.scratch.workspace},
-               pass.pool);
+                         std::span<const projection> projections) const {
+  ops_->matmul(
+      {.x = x, .projections = projections, .workspace = pass.scratch.workspace},
+      pass.pool);
 }
 
 std::span<const float> transformer::norm_after(std::size_t layer) const {

@@ -52,10 +52,6 @@ private:
   struct qkv_parts {
     activations q, k, v;
   };
-  struct linear {
-    const matrix_view& weight;
-    std::span<const float> bias; // may be empty
-  };
 
   // In the order of the pass; what each reads -> what it writes.
   // tokens -> residual, normed
@@ -75,8 +71,8 @@ private:
   void keep_sampled(layer_pass& pass) const;
 
   qkv_parts split_qkv(const layer_pass& pass) const;
-  void matmul(const layer_pass& pass, const activations& x, const linear& map,
-              const activations& out) const;
+  void matmul(const layer_pass& pass, const activations& x,
+              std::span<const projection> projections) const;
   std::span<const float> norm_after(std::size_t layer) const;
 
   std::shared_ptr<const loaded_model> model_;

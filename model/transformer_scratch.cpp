@@ -42,17 +42,11 @@ private:
   std::uint64_t used_ = 0;
 };
 
-std::uint64_t workspace_bytes(const weights& tensors, std::int64_t rows) {
-  std::uint64_t most = 0;
-  const auto see = [&](const matrix_view& w) {
-    most = std::max<std::uint64_t>(
-        most, matmul_workspace_bytes(w.type, rows, w.columns));
-  };
-  see(tensors.lm_head);
-  for (const auto& l : tensors.layers)
-    for (const auto& w : {l.q, l.k, l.v, l.o, l.gate, l.up, l.down})
-      see(w);
-  return most;
+std::uint64_t workspace_bytes(const architecture& arch, std::int64_t rows) {
+  const std::int64_t widest =
+      std::max({std::int64_t{arch.hidden}, std::int64_t{arch.ffn},
+                std::int64_t{arch.heads} * arch.head_dim});
+  return matmul_workspace_bytes(rows, widest);
 }
 
 std::int64_t rows_of_logits(std::int64_t vocab, std::int64_t max_tokens) {
@@ -80,7 +74,7 @@ transformer_scratch::transformer_scratch(const loaded_model& model,
   const auto& a = model.arch;
   const std::int64_t rows = max_tokens;
   const std::int64_t head_dim = a.head_dim;
-  const auto workspace_size = workspace_bytes(model.tensors, rows);
+  const auto workspace_size = workspace_bytes(a, rows);
   const auto place = [&](std::byte* base) {
     layout parts{base};
     residual = parts.matrix(rows, a.hidden);

@@ -1,139 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/cpu/matmul_tiles.hpp"
+#include "kernels/check.hpp"
 #include "kernels/cpu/ops.hpp"
+#include "kernels/cpu/panel_simd.hpp"
+#include "kernels/cpu/panels.hpp"
+
+// One op for all weights: x is brought into the forms that the projections
+// want, then the threads claim blocks of weight rows of all of them.
 
 namespace sluice::SLUICE_ISA {
 
 namespace {
 
-constexpr std::int64_t most_tile_rows = 4;
-
-// Everything a tile of the output needs; `input` stands at row 0, column 0.
-struct job {
-  const matmul_args& args;
-  tile_input input;
-};
-
-template <template <class, int, int> class Tile, class Format>
-struct multiplier {
-  // Outputs [m, m + Rows) x [n, n + Columns).
-  template <int Rows, int Columns>
-  static void tile(const job& at, std::int64_t m, std::int64_t n) {
-    tile_input in = at.input;
-    in.weight += static_cast<std::size_t>(n) * in.weight_stride_bytes;
-    in.x += m * in.x_stride;
-    in.values += in.values != nullptr ? m * in.k : 0;
-    Tile<Format, Rows, Columns> result;
-    for (auto& row : result.sums) {
-      for (vec& total : row) {
-        total = set(0);
-      }
-    }
-    result.run(in);
-    const activations& out = at.args.out;
-    const float* bias = at.args.bias.data();
-    for (int r = 0; r < Rows; ++r) {
-      for (int c = 0; c < Columns; ++c) {
-        out.data[(m + r) * out.row_stride + n + c] =
-            sum(result.sums[r][c]) + (bias != nullptr ? bias[n + c] : 0.0f);
-      }
-    }
-  }
-
-  // Rows [m, m + Rows) of all columns [n, end).
-  template <int Rows>
-  static void strip(const job& at, std::int64_t m, std::int64_t n,
-                    std::int64_t end) {
-    constexpr int columns = Rows <= 2 ? 4 : wide_columns;
-    for (; n + columns <= end; n += columns) {
-      tile<Rows, columns>(at, m, n);
-    }
-    for (; n < end; ++n) {
-      tile<Rows, 1>(at, m, n);
-    }
-  }
-
-  // All rows of columns [n, end): the weights stay in the cache meanwhile.
-  static void columns(const job& at, std::int64_t n, std::int64_t end) {
-    const std::int64_t rows = at.args.x.rows;
-    for (std::int64_t m = 0; m < rows; m += most_tile_rows) {
-      switch (rows - m) {
-      case 1:
-        strip<1>(at, m, n, end);
-        break;
-      case 2:
-        strip<2>(at, m, n, end);
-        break;
-      case 3:
-        strip<3>(at, m, n, end);
-        break;
-      default:
-        strip<4>(at, m, n, end);
-      }
-    }
-  }
-};
-
 std::int64_t clamp(std::int64_t value, std::int64_t low, std::int64_t high) {
   return value < low ? low : (value > high ? high : value);
 }
 
-// Columns that one thread takes at a time: enough work to pay for the claim,
-// few enough to balance; it has no influence on the result.
-std::int64_t columns_per_claim(const matmul_args& args, int threads) {
+std::int64_t round_up(std::int64_t value, std::int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+projection_kernel kernel_for(const matrix_view& weight) {
+  return weight.layout == weight_layout::rows
+             ? rows_kernel(weight.type)
+             : family_of(weight.type).kernel(weight.type);
+}
+
+// Weight rows that one thread takes at a time: enough work to pay for the
+// claim, few enough to balance; it has no influence on the result. A few rows
+// of x leave the memory to wait for: long runs keep its streams going.
+std::int64_t rows_per_claim(const matmul_args& args, const projection& to,
+                            int threads) {
+  constexpr std::int64_t unit = 2 * (panel_rows > 4 ? panel_rows : 4);
+  const std::int64_t share = to.weight.rows / (threads * 4);
   const std::int64_t work = args.x.rows * args.x.columns + 1;
-  const std::int64_t share = args.weight.rows / (threads * 4);
-  const std::int64_t wanted = args.x.rows >= 16 ? clamp(share, 8, 32) : 8;
-  return clamp(32768 / work / 8 * 8, wanted / 8 * 8, 256);
+  const std::int64_t least = clamp(32768 / work, unit, 256);
+  const std::int64_t most = args.x.rows < 16 ? 256 : 2 * unit;
+  return round_up(clamp(share, least, clamp(most, least, 256)), unit);
 }
 
-template <template <class, int, int> class Tile, class Format>
-void multiply(const job& at, thread_pool& pool) {
-  const std::int64_t all = at.args.weight.rows;
-  const std::int64_t step = columns_per_claim(at.args, pool.threads());
-  const auto claim = [&](std::int64_t t) {
-    const std::int64_t end = t * step + step;
-    multiplier<Tile, Format>::columns(at, t * step, end < all ? end : all);
-  };
-  pool.parallel_for((all + step - 1) / step, claim);
+std::int64_t claims_of(const matmul_args& args, const projection& to,
+                       int threads) {
+  const std::int64_t rows = rows_per_claim(args, to, threads);
+  return (to.weight.rows + rows - 1) / rows;
 }
 
-job dense_job(const matmul_args& args) {
-  return {.args = args,
-          .input = {.weight = args.weight.data,
-                    .weight_stride_bytes = args.weight.row_stride_bytes,
-                    .x = args.x.data,
-                    .x_stride = args.x.row_stride,
-                    .values = nullptr,
-                    .k = args.x.columns}};
+void require_own_panels(const matrix_view& weight) {
+  require(
+      weight.layout == weight_layout::rows ||
+          (panel_bytes(weight.type, weight.columns) > 0 &&
+           weight.row_stride_bytes == panel_bytes(weight.type, weight.columns)),
+      "matmul: these panels are not of this path; pack them with its table");
 }
 
-job quantized_job(const matmul_args& args, thread_pool& pool) {
-  const quantized_rows rows = split_workspace(args);
-  quantize_rows(args, rows, pool);
-  job result = dense_job(args);
-  result.input.x = rows.scales;
-  result.input.x_stride = args.x.columns / 32;
-  result.input.values = rows.values;
-  return result;
+// Calls `each(type)` for the first projection of each family.
+void prepare(const matmul_args& args, const matmul_input& input,
+             thread_pool& pool) {
+  bool quantized = false;
+  for (const projection& to : args.projections) {
+    const bool wants = quantizes_input(to.weight.type);
+    if (!wants && to.weight.layout == weight_layout::panels) {
+      dense_panels.prepare(to.weight.type, input, pool);
+    }
+    if (wants && !quantized) {
+      quantize_rows(input, pool);
+      quantized = true;
+    }
+  }
 }
 
 } // namespace
 
 void matmul(const matmul_args& args, thread_pool& pool) {
   check(args);
-  switch (args.weight.type) {
-  case dtype::f16:
-    return multiply<dense_tile, f16_format>(dense_job(args), pool);
-  case dtype::bf16:
-    return multiply<dense_tile, bf16_format>(dense_job(args), pool);
-  case dtype::q8_0:
-    return multiply<quantized_tile, q8_0>(quantized_job(args, pool), pool);
-  case dtype::q4_0:
-    return multiply<quantized_tile, q4_0>(quantized_job(args, pool), pool);
-  default:
-    return multiply<dense_tile, f32_format>(dense_job(args), pool);
+  std::int64_t claims = 0;
+  for (const projection& to : args.projections) {
+    require_own_panels(to.weight);
+    claims += claims_of(args, to, pool.threads());
   }
+  const matmul_input input{
+      args.x,
+      split_workspace(args.workspace.data(), args.x.rows, args.x.columns)};
+  prepare(args, input, pool);
+  pool.parallel_for(claims, [&](std::int64_t claim) {
+    for (const projection& to : args.projections) {
+      const std::int64_t own = claims_of(args, to, pool.threads());
+      if (claim < own) {
+        const std::int64_t step = rows_per_claim(args, to, pool.threads());
+        const std::int64_t end = claim * step + step;
+        return kernel_for(to.weight)(to, input, claim * step,
+                                     end < to.weight.rows ? end
+                                                          : to.weight.rows);
+      }
+      claim -= own;
+    }
+  });
 }
 
 } // namespace sluice::SLUICE_ISA

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/contracts.hpp"
 #include "kernels/cpu/simd.hpp"
 
 // The inner loops of matmul. A tile computes Rows x Columns outputs, each in
@@ -13,9 +14,10 @@ namespace sluice::SLUICE_ISA {
 struct tile_input {
   const std::byte* weight; // its first row
   std::size_t weight_stride_bytes;
-  const float* x; // dense: the first row; quantised: the first row's scales
+  const float* x; // the first row of x; the quantised tiles read `integers`
   std::int64_t x_stride;
-  const std::int8_t* values; // quantised: the first row's int8 values
+  integer_input integers;
+  std::int64_t m; // the first row's number
   std::int64_t k;
 };
 
@@ -75,9 +77,10 @@ struct quantized_tile {
       w_scales[c] = weight_scales<Format>(at, Blocks);
     }
     for (int r = 0; r < Rows; ++r) {
-      const auto x =
-          load_input<Format>(in.values + r * in.k + block * 32, Blocks);
-      const vec x_scales = input_scales(in.x + r * in.x_stride + block, Blocks);
+      const std::int64_t at = block / 8 * in.integers.rows + in.m + r;
+      const auto x = load_input<Format>(
+          in.integers.values + at * 256 + block % 8 * 32, Blocks);
+      const vec x_scales = set(in.integers.scales[at]);
       for (int c = 0; c < Columns; ++c) {
         sums[r][c] = fma(mul(w_scales[c], x_scales), dot(w[c], x), sums[r][c]);
       }

@@ -3,21 +3,20 @@
 
 #include "kernels/contracts.hpp"
 #include "kernels/ops.hpp"
+#include "kernels/sampling/row_passes.hpp"
 
 // The ops of this folder, once per instruction set.
 
 namespace sluice::SLUICE_ISA {
 
+void embed_rows(const embed_rows_args& args, thread_pool& pool);
 void rms_norm(const rms_norm_args& args, thread_pool& pool);
 void add_rms_norm(const add_rms_norm_args& args, thread_pool& pool);
 void matmul(const matmul_args& args, thread_pool& pool);
 void rope_store_kv(const rope_store_kv_args& args, thread_pool& pool);
 void paged_attention(const paged_attention_args& args, thread_pool& pool);
 void swiglu(const swiglu_args& args, thread_pool& pool);
-
-/// Quantises the x of a matmul into its workspace, as the op's contract says.
-void quantize_rows(const matmul_args& args, const quantized_rows& to,
-                   thread_pool& pool);
+sampled sample(const sample_args& args);
 
 /// Calls `row(r)` for every row, several rows a tile when rows are short:
 /// waking a thread costs more than a few thousand elements.

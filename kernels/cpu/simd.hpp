@@ -12,18 +12,24 @@
 // A SLUICE_SIMD_HEADER defines, in namespace sluice::SLUICE_ISA:
 //   vec, lanes                     f32 lanes
 //   wide_columns                   weight rows in a tile of 3 or 4 x rows
+//   key_vectors                    vectors of keys in a tile of 4 queries
+//   value_queries                  queries in a tile of 2 vectors of values
 //   set load store add sub mul div fma abs round_even
 //   max(a, b), min(a, b)           b when either is NaN
 //   power_of_two(n)                2^n for integral n in [-126, 127]
 //   zero_below(x, limit, value)    0 where x < limit, else value
 //   sum(x), largest(x)             over the lanes, in one fixed order
 //   load_f16 store_f16 load_bf16 store_bf16   nearest even, NaN stays NaN
+//   load_bf16_even load_bf16_odd   of `lanes` neighbouring pairs
+//   split_f16 split_bf16           the low and the high half of each lane
+//   transpose(vec[lanes])          of 32-bit lanes
 //   store_i8                       nearest even, saturating
+//   negative_sums_of_16(p, sums)   of 256 int8: minus the sums of 16 neighbours
 //   q8_0, q4_0: bytes, load(block, blocks)    weight quants of 1 or
 //                                             dot_blocks neighbouring blocks
 //   load_input<Format>(p, blocks)  int8 inputs of as many blocks
 //   dot(weights, inputs)           exact products summed into f32 lanes
-//   weight_scales<Format>(block, blocks), input_scales(p, blocks)
+//   weight_scales<Format>(block, blocks)
 //                                  each block's scale in that block's lanes
 
 #include SLUICE_SIMD_HEADER
@@ -31,8 +37,13 @@
 namespace sluice::SLUICE_ISA {
 
 // Storage formats of single elements: load and store `lanes` of them.
+// `split` takes one 32-bit word a lane apart, first element first.
 struct f32_format {
   static constexpr int bytes = 4;
+  static constexpr int per_word = 1;
+  SLUICE_INLINE static void split(vec words, vec (&elements)[1]) {
+    elements[0] = words;
+  }
   SLUICE_INLINE static vec load(const std::byte* p) {
     return SLUICE_ISA::load(reinterpret_cast<const float*>(p));
   }
@@ -43,12 +54,20 @@ struct f32_format {
 
 struct f16_format {
   static constexpr int bytes = 2;
+  static constexpr int per_word = 2;
+  SLUICE_INLINE static void split(vec words, vec (&elements)[2]) {
+    split_f16(words, elements);
+  }
   SLUICE_INLINE static vec load(const std::byte* p) { return load_f16(p); }
   SLUICE_INLINE static void store(std::byte* p, vec x) { store_f16(p, x); }
 };
 
 struct bf16_format {
   static constexpr int bytes = 2;
+  static constexpr int per_word = 2;
+  SLUICE_INLINE static void split(vec words, vec (&elements)[2]) {
+    split_bf16(words, elements);
+  }
   SLUICE_INLINE static vec load(const std::byte* p) { return load_bf16(p); }
   SLUICE_INLINE static void store(std::byte* p, vec x) { store_bf16(p, x); }
 };

@@ -16,6 +16,8 @@ namespace sluice::SLUICE_ISA {
 using vec = __m256;
 inline constexpr int lanes = 8;
 inline constexpr int wide_columns = 2;
+inline constexpr int key_vectors = 2;
+inline constexpr int value_queries = 4;
 
 SLUICE_INLINE vec set(float x) {
   return _mm256_set1_ps(x);
@@ -98,6 +100,19 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
+SLUICE_INLINE __m256i load_32_bytes(const std::byte* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+SLUICE_INLINE vec load_bf16_even(const std::byte* p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(load_32_bytes(p), 16));
+}
+
+SLUICE_INLINE vec load_bf16_odd(const std::byte* p) {
+  return _mm256_castsi256_ps(_mm256_and_si256(
+      load_32_bytes(p), _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+}
+
 SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
   const __m256i bits = _mm256_castps_si256(x);
   const __m256i upper = _mm256_srli_epi32(bits, 16);
@@ -112,12 +127,67 @@ SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
                                     _mm256_extracti128_si256(words, 1)));
 }
 
+// The 16-bit halves of each lane's word, widened.
+SLUICE_INLINE void split_f16(vec words, vec (&halves)[2]) {
+  const __m256i bits = _mm256_castps_si256(words);
+  const __m256i low = _mm256_and_si256(bits, _mm256_set1_epi32(0xffff));
+  const __m256i both = _mm256_permute4x64_epi64(
+      _mm256_packus_epi32(low, _mm256_srli_epi32(bits, 16)), 0xd8);
+  halves[0] = _mm256_cvtph_ps(_mm256_castsi256_si128(both));
+  halves[1] = _mm256_cvtph_ps(_mm256_extracti128_si256(both, 1));
+}
+
+SLUICE_INLINE void split_bf16(vec words, vec (&halves)[2]) {
+  const __m256i bits = _mm256_castps_si256(words);
+  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000));
+  halves[0] = _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
+  halves[1] = _mm256_castsi256_ps(_mm256_and_si256(bits, upper));
+}
+
+// 4 x 4 words within each half.
+SLUICE_INLINE void transpose_halves(vec (&r)[lanes]) {
+  for (int i = 0; i < lanes; i += 4) {
+    const __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(r[i], r[i + 1]));
+    const __m256d b = _mm256_castps_pd(_mm256_unpacklo_ps(r[i + 2], r[i + 3]));
+    const __m256d c = _mm256_castps_pd(_mm256_unpackhi_ps(r[i], r[i + 1]));
+    const __m256d d = _mm256_castps_pd(_mm256_unpackhi_ps(r[i + 2], r[i + 3]));
+    r[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
+    r[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
+    r[i + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(c, d));
+    r[i + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(c, d));
+  }
+}
+
+SLUICE_INLINE void transpose(vec (&r)[lanes]) {
+  transpose_halves(r);
+  for (int c = 0; c < 4; ++c) {
+    const vec low = _mm256_permute2f128_ps(r[c], r[4 + c], 0x20);
+    r[4 + c] = _mm256_permute2f128_ps(r[c], r[4 + c], 0x31);
+    r[c] = low;
+  }
+}
+
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
   const __m256i words = _mm256_cvtps_epi32(x);
   const __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(words),
                                          _mm256_extracti128_si256(words, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p),
                    _mm_packs_epi16(shorts, shorts));
+}
+
+// The bytes are summed as unsigned ones, 8 at a time: x + 128 = x ^ 0x80.
+SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
+                                       std::int32_t* sums) {
+  for (int s = 0; s < 16; s += 2) {
+    const __m256i biased =
+        _mm256_xor_si256(load_32_bytes(p + s * 16), _mm256_set1_epi8(-128));
+    const __m256i eights = _mm256_sad_epu8(biased, _mm256_setzero_si256());
+    const __m256i pairs =
+        _mm256_add_epi64(eights, _mm256_unpackhi_epi64(eights, eights));
+    sums[s] = 16 * 128 - _mm256_cvtsi256_si32(pairs);
+    sums[s + 1] =
+        16 * 128 - _mm_cvtsi128_si32(_mm256_extracti128_si256(pairs, 1));
+  }
 }
 
 // One block of 32 quants a step.
@@ -178,10 +248,6 @@ SLUICE_INLINE float f16_scale(const std::byte* block) {
 template <class Format>
 SLUICE_INLINE vec weight_scales(const std::byte* block, int) {
   return set(f16_scale(block));
-}
-
-SLUICE_INLINE vec input_scales(const float* p, int) {
-  return set(*p);
 }
 
 } // namespace sluice::SLUICE_ISA

@@ -16,6 +16,8 @@ namespace sluice::SLUICE_ISA {
 using vec = __m512;
 inline constexpr int lanes = 16;
 inline constexpr int wide_columns = 4;
+inline constexpr int key_vectors = 4;
+inline constexpr int value_queries = 8;
 
 SLUICE_INLINE vec set(float x) {
   return _mm512_set1_ps(x);
@@ -107,6 +109,15 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
 
+SLUICE_INLINE vec load_bf16_even(const std::byte* p) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16));
+}
+
+SLUICE_INLINE vec load_bf16_odd(const std::byte* p) {
+  return _mm512_castsi512_ps(_mm512_and_si512(
+      _mm512_loadu_si512(p), _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+}
+
 SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
   const __m512i bits = _mm512_castps_si512(x);
   const __m512i upper = _mm512_srli_epi32(bits, 16);
@@ -119,9 +130,77 @@ SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
       p, _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, nan, quiet)));
 }
 
+// The 16-bit halves of each lane's word, widened.
+SLUICE_INLINE void split_f16(vec words, vec (&halves)[2]) {
+  const __m512i bits = _mm512_castps_si512(words);
+  halves[0] = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(bits));
+  halves[1] =
+      _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16)));
+}
+
+SLUICE_INLINE void split_bf16(vec words, vec (&halves)[2]) {
+  const __m512i bits = _mm512_castps_si512(words);
+  const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000));
+  halves[0] = _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
+  halves[1] = _mm512_castsi512_ps(_mm512_and_si512(bits, upper));
+}
+
+// 4 x 4 words within each quarter: quarter q of r[4 i + c] becomes column
+// 4 q + c of rows 4 i to 4 i + 3.
+SLUICE_INLINE void transpose_quarters(vec (&r)[lanes]) {
+  for (int i = 0; i < lanes; i += 4) {
+    const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(r[i], r[i + 1]));
+    const __m512d b = _mm512_castps_pd(_mm512_unpacklo_ps(r[i + 2], r[i + 3]));
+    const __m512d c = _mm512_castps_pd(_mm512_unpackhi_ps(r[i], r[i + 1]));
+    const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(r[i + 2], r[i + 3]));
+    r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+    r[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+    r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(c, d));
+    r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(c, d));
+  }
+}
+
+SLUICE_INLINE void transpose(vec (&r)[lanes]) {
+  transpose_quarters(r);
+  for (int c = 0; c < 4; ++c) {
+    const vec even = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88);
+    const vec odd = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd);
+    const vec later_even = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
+    const vec later_odd = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
+    r[c] = _mm512_shuffle_f32x4(even, later_even, 0x88);
+    r[4 + c] = _mm512_shuffle_f32x4(odd, later_odd, 0x88);
+    r[8 + c] = _mm512_shuffle_f32x4(even, later_even, 0xdd);
+    r[12 + c] = _mm512_shuffle_f32x4(odd, later_odd, 0xdd);
+  }
+}
+
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
+}
+
+// Sums of 16 of 128 bytes: the lower half of lane i is the sum of number
+// i / 2 of the first 64 (i even) or of the second 64 (i odd). The bytes are
+// summed as unsigned ones, 8 at a time: x + 128 = x ^ 0x80.
+SLUICE_INLINE __m512i biased_sums_of_16(const std::int8_t* p) {
+  const __m512i bias = _mm512_set1_epi8(-128);
+  const __m512i zero = _mm512_setzero_si512();
+  const __m512i first =
+      _mm512_sad_epu8(_mm512_xor_si512(_mm512_loadu_si512(p), bias), zero);
+  const __m512i second =
+      _mm512_sad_epu8(_mm512_xor_si512(_mm512_loadu_si512(p + 64), bias), zero);
+  return _mm512_add_epi64(_mm512_unpacklo_epi64(first, second),
+                          _mm512_unpackhi_epi64(first, second));
+}
+
+SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
+                                       std::int32_t* sums) {
+  const __m512i order = _mm512_set_epi32(30, 26, 22, 18, 28, 24, 20, 16, 14, 10,
+                                         6, 2, 12, 8, 4, 0);
+  const __m512i all = _mm512_permutex2var_epi32(
+      biased_sums_of_16(p), order, biased_sums_of_16(p + 128));
+  _mm512_storeu_si512(sums,
+                      _mm512_sub_epi32(_mm512_set1_epi32(16 * 128), all));
 }
 
 // Two blocks of 32 quants a step, one in each half. The last of an odd number
@@ -203,10 +282,6 @@ template <class Format>
 SLUICE_INLINE vec weight_scales(const std::byte* block, int blocks) {
   const float low = f16_scale(block);
   return halves(low, blocks == 2 ? f16_scale(block + Format::bytes) : 0.0f);
-}
-
-SLUICE_INLINE vec input_scales(const float* p, int blocks) {
-  return halves(p[0], blocks == 2 ? p[1] : 0.0f);
 }
 
 } // namespace sluice::SLUICE_ISA

@@ -17,6 +17,8 @@ using vec = float __attribute__((vector_size(16)));
 using int_vec = std::int32_t __attribute__((vector_size(16)));
 inline constexpr int lanes = 4;
 inline constexpr int wide_columns = 2;
+inline constexpr int key_vectors = 2;
+inline constexpr int value_queries = 4;
 
 SLUICE_INLINE vec set(float x) {
   return vec{x, x, x, x};
@@ -110,10 +112,49 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return reinterpret_cast<vec>(bits << 16);
 }
 
+SLUICE_INLINE vec load_bf16_even(const std::byte* p) {
+  int_vec pairs;
+  __builtin_memcpy(&pairs, p, sizeof pairs);
+  return reinterpret_cast<vec>(pairs << 16);
+}
+
+SLUICE_INLINE vec load_bf16_odd(const std::byte* p) {
+  int_vec pairs;
+  __builtin_memcpy(&pairs, p, sizeof pairs);
+  return reinterpret_cast<vec>(pairs & static_cast<std::int32_t>(0xffff0000));
+}
+
 SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
   for (int i = 0; i < lanes; ++i) {
     store_u16(p + 2 * i, f32_to_bf16(x[i]));
   }
+}
+
+// The 16-bit halves of each lane's word, widened.
+SLUICE_INLINE void split_f16(vec words, vec (&halves)[2]) {
+  const int_vec bits = reinterpret_cast<int_vec>(words);
+  for (int i = 0; i < lanes; ++i) {
+    halves[0][i] = f16_to_f32(static_cast<std::uint16_t>(bits[i]));
+    halves[1][i] = f16_to_f32(static_cast<std::uint16_t>(bits[i] >> 16));
+  }
+}
+
+SLUICE_INLINE void split_bf16(vec words, vec (&halves)[2]) {
+  const int_vec bits = reinterpret_cast<int_vec>(words);
+  const int upper = static_cast<int>(0xffff0000);
+  halves[0] = reinterpret_cast<vec>(bits << 16);
+  halves[1] = reinterpret_cast<vec>(bits & upper);
+}
+
+SLUICE_INLINE void transpose(vec (&r)[lanes]) {
+  const vec a = __builtin_shuffle(r[0], r[1], int_vec{0, 4, 1, 5});
+  const vec b = __builtin_shuffle(r[2], r[3], int_vec{0, 4, 1, 5});
+  const vec c = __builtin_shuffle(r[0], r[1], int_vec{2, 6, 3, 7});
+  const vec d = __builtin_shuffle(r[2], r[3], int_vec{2, 6, 3, 7});
+  r[0] = __builtin_shuffle(a, b, int_vec{0, 1, 4, 5});
+  r[1] = __builtin_shuffle(a, b, int_vec{2, 3, 6, 7});
+  r[2] = __builtin_shuffle(c, d, int_vec{0, 1, 4, 5});
+  r[3] = __builtin_shuffle(c, d, int_vec{2, 3, 6, 7});
 }
 
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
@@ -121,6 +162,17 @@ SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
   for (int i = 0; i < lanes; ++i) {
     p[i] = rounded[i] == rounded[i] ? static_cast<std::int8_t>(rounded[i])
                                     : std::int8_t{0};
+  }
+}
+
+SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
+                                       std::int32_t* sums) {
+  for (int s = 0; s < 16; ++s) {
+    std::int32_t total = 0;
+    for (int i = 0; i < 16; ++i) {
+      total -= p[s * 16 + i];
+    }
+    sums[s] = total;
   }
 }
 
@@ -179,10 +231,6 @@ SLUICE_INLINE vec dot(const weight_quants& w, const input_quants& x) {
 template <class Format>
 SLUICE_INLINE vec weight_scales(const std::byte* block, int) {
   return set(f16_to_f32(load_u16(block)));
-}
-
-SLUICE_INLINE vec input_scales(const float* p, int) {
-  return set(*p);
 }
 
 } // namespace sluice::SLUICE_ISA

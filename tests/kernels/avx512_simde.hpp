@@ -68,6 +68,7 @@ inline __m256i emulated_cvtepi32_epi16(__m512i x) {
 
 } // namespace sluice::SLUICE_ISA
 
+#define _mm512_shuffle_f32x4 simde_mm512_shuffle_f32x4
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
 #define _mm512_cvtps_epi32 emulated_cvtps_epi32
 #define _mm512_cvtepu16_epi32 emulated_cvtepu16_epi32

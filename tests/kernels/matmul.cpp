@@ -41,15 +41,14 @@ const format formats[] = {{dtype::f32, dense_shapes, 3e-6},
 struct problem {
   problem(dtype type, const shape& s)
       : x(s.m, s.k, 1), w(type, s.n, s.k, 2), bias(random_floats(s.n, 3)),
-        space(matmul_workspace_bytes(type, s.m, s.k)) {}
+        space(matmul_workspace_bytes(s.m, s.k)) {}
 
   std::vector<float> run(const op_table& ops, thread_pool& pool,
                          std::int64_t first, std::int64_t count) {
     rows out(count, w.height);
+    const projection to{w.view(), bias, out.view()};
     ops.matmul({.x = x.view(first, count),
-                .weight = w.view(),
-                .bias = bias,
-                .out = out.view(),
+                .projections = {&to, 1},
                 .workspace = space.span()},
                pool);
     return out.values;
@@ -185,25 +184,27 @@ BOOST_AUTO_TEST_CASE(wrong_shapes_are_refused) {
   for (const path& p : paths()) {
     problem one(dtype::q8_0, {2, 3, 64});
     rows out(2, 3);
-    matmul_args good{.x = one.x.view(),
-                     .weight = one.w.view(),
-                     .out = out.view(),
-                     .workspace = one.space.span()};
+    const projection good{one.w.view(), {}, out.view()};
+    const matmul_args args{.x = one.x.view(), .workspace = one.space.span()};
+    const auto refused = [&](const projection& to, matmul_args call) {
+      call.projections = {&to, 1};
+      BOOST_CHECK_THROW(p.ops->matmul(call, pool), contract_violation);
+    };
+    auto narrow = args;
+    narrow.x.columns = 32;
+    refused(good, narrow);
+    auto cramped = args;
+    cramped.workspace = args.workspace.first(args.workspace.size() - 1);
+    refused(good, cramped);
     auto bad = good;
-    bad.x.columns = 32;
-    BOOST_CHECK_THROW(p.ops->matmul(bad, pool), contract_violation);
-    bad = good;
-    bad.workspace = bad.workspace.first(bad.workspace.size() - 1);
-    BOOST_CHECK_THROW(p.ops->matmul(bad, pool), contract_violation);
-    bad = good;
     bad.out.columns = 2;
-    BOOST_CHECK_THROW(p.ops->matmul(bad, pool), contract_violation);
+    refused(bad, args);
     bad = good;
     bad.weight.row_stride_bytes = 10;
-    BOOST_CHECK_THROW(p.ops->matmul(bad, pool), contract_violation);
+    refused(bad, args);
     bad = good;
     bad.bias = std::span<const float>(one.bias).first(2);
-    BOOST_CHECK_THROW(p.ops->matmul(bad, pool), contract_violation);
+    refused(bad, args);
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/model/engine/plan_driver.hpp"
 
+#include "tests/model/engine/allocation_count.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 namespace sluice::test {
@@ -66,7 +68,10 @@ std::uint32_t plan_driver::add_sampled(std::uint64_t sequence,
 
 messages::StepResultT plan_driver::run() {
   const auto frame = messages::pack<messages::StepPlan>(plan_);
-  auto result = device_.step(*frame).unpack();
+  const allocation_count in_step;
+  const auto answer = device_.step(*frame);
+  allocations_ = in_step.count();
+  auto result = answer.unpack();
   BOOST_TEST(result.number == number_);
   pages_.plans_done(number_);
   BOOST_TEST(pages_.check().empty());

@@ -4,6 +4,7 @@
 #include "memory/kv_pages.hpp"
 #include "model/engine.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -54,6 +55,9 @@ public:
 
   const kv_pages& pages() const { return pages_; }
 
+  /// What the engine's step of the last run() asked of the heap.
+  std::size_t allocations() const { return allocations_; }
+
 private:
   void grant(std::uint64_t sequence, std::uint32_t tokens);
   void begin_plan();
@@ -63,6 +67,7 @@ private:
   kv_pages pages_;
   messages::StepPlanT plan_;
   std::uint64_t number_ = 0;
+  std::size_t allocations_ = 0;
 };
 
 /// Greedy sampling.

@@ -25,7 +25,7 @@ std::map<std::int32_t, std::int32_t> as_map(const seen_tokens& seen) {
 BOOST_AUTO_TEST_SUITE(seen_tokens_test)
 
 BOOST_AUTO_TEST_CASE(prompt_and_generated_tokens_are_told_apart) {
-  seen_tokens seen;
+  seen_tokens seen{40};
   seen.add(5, false);
   seen.add(5, true);
   seen.add(6, true);
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(prompt_and_generated_tokens_are_told_apart) {
 }
 
 BOOST_AUTO_TEST_CASE(a_token_of_the_prompt_stays_seen_without_its_copies) {
-  seen_tokens seen;
+  seen_tokens seen{40};
   seen.add(5, false);
   seen.add(5, true);
   seen.remove(5, true);
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(a_token_of_the_prompt_stays_seen_without_its_copies) {
 
 BOOST_AUTO_TEST_CASE(going_back_undoes_going_forward) {
   std::mt19937 random{3};
-  seen_tokens seen;
+  seen_tokens seen{40};
   std::vector<std::pair<std::int32_t, bool>> added;
   std::vector<std::map<std::int32_t, std::int32_t>> states;
   for (int i = 0; i < 300; ++i) {
@@ -62,6 +62,12 @@ BOOST_AUTO_TEST_CASE(going_back_undoes_going_forward) {
     BOOST_REQUIRE((as_map(seen) == states.back()));
     states.pop_back();
   }
+}
+
+BOOST_AUTO_TEST_CASE(unknown_tokens_are_refused) {
+  seen_tokens seen{40};
+  BOOST_CHECK_THROW(seen.add(40, true), contract_violation);
+  BOOST_CHECK_THROW(seen.add(-1, true), contract_violation);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/cpu/simd.hpp"
+#include "kernels/tensor.hpp"
+
+// Attention works span by span: 512 absolute positions whose scores, softmax
+// and weighted sum stand alone. Where the cache holds them, and the queries
+// that read them.
+
+namespace sluice::SLUICE_ISA {
+
+inline constexpr int span_positions = 512;
+inline constexpr int tile_positions = 64; // keys that are transposed at once
+inline constexpr int run_positions = 8;   // neighbours on every page size
+inline constexpr int most_head_dim = 256;
+inline constexpr int most_queries = 128;
+
+/// Positions [first, end).
+struct position_range {
+  std::int64_t first;
+  std::int64_t end;
+};
+
+SLUICE_INLINE std::int64_t lower(std::int64_t a, std::int64_t b) {
+  return a < b ? a : b;
+}
+
+SLUICE_INLINE std::int64_t higher(std::int64_t a, std::int64_t b) {
+  return a > b ? a : b;
+}
+
+SLUICE_INLINE position_range both(const position_range& a,
+                                  const position_range& b) {
+  return {higher(a.first, b.first), lower(a.end, b.end)};
+}
+
+/// The smallest range that holds both; an empty one (first >= end) counts not.
+SLUICE_INLINE position_range around(const position_range& a,
+                                    const position_range& b) {
+  if (a.first >= a.end) {
+    return b;
+  }
+  return b.first >= b.end
+             ? a
+             : position_range{lower(a.first, b.first), higher(a.end, b.end)};
+}
+
+/// One kv head of one sequence: where the cache holds a position.
+struct kv_rows {
+  const kv_view& kv;
+  const std::uint32_t* pages;
+  std::int64_t kv_head;
+  int page_shift; // log2(page_tokens)
+
+  kv_rows(const kv_view& cache, const std::uint32_t* page_table,
+          std::int64_t head)
+      : kv{cache}, pages{page_table}, kv_head{head},
+        page_shift{
+            __builtin_ctz(static_cast<unsigned int>(cache.page_tokens))} {}
+
+  /// Index of the position's row in K and V.
+  SLUICE_INLINE std::int64_t of(std::int64_t position) const {
+    const std::int64_t page = pages[position >> page_shift];
+    return ((page * kv.kv_heads + kv_head) << page_shift) +
+           (position & (kv.page_tokens - 1));
+  }
+};
+
+/// Asks for one of `parts` equal parts of a run's rows, long before they are
+/// read. Whole rows in order: memory is fastest so.
+template <class Format>
+SLUICE_INLINE void prefetch_run(const kv_rows& rows, const std::byte* part,
+                                std::int64_t position, std::int64_t index = 0,
+                                std::int64_t parts = 1) {
+  const std::int64_t bytes = rows.kv.head_dim * Format::bytes;
+  const std::byte* from = part + rows.of(position) * bytes;
+  const std::int64_t lines = bytes * run_positions / 64;
+  const std::int64_t end = lines * (index + 1) / parts;
+  for (std::int64_t line = lines * index / parts; line < end; ++line) {
+    __builtin_prefetch(from + line * 64, 0, 3);
+  }
+}
+
+/// Queries of one sequence that read one kv head, and what they see of the
+/// span at hand, counted from its start; first >= end: nothing.
+struct span_queries {
+  int count;
+  float scale;
+  const float* q[most_queries];
+  position_range seen[most_queries];
+};
+
+/// Memory of one span. A query's scores become the weights of its positions.
+struct span_scratch {
+  static constexpr int stride = span_positions + 16; // off the cache's sets
+  alignas(64) float scores[most_queries * stride];
+  alignas(64) float keys[most_head_dim * tile_positions];
+  alignas(64) float factors[tile_positions]; // a score is factor * (q . k)
+};
+
+} // namespace sluice::SLUICE_ISA
