@@ -126,15 +126,21 @@ private:
   std::unordered_map<messages::request_id, std::size_t> running_;
 };
 
-/// Runs a loop and keeps what it throws.
-void run_guarded(connection_loop loop, std::exception_ptr& error,
-                 std::atomic<std::size_t>& loops_left) {
+/// How a connection's loop ended.
+struct loop_end {
+  double at = 0;
+  std::exception_ptr error;
+};
+
+loop_end run_guarded(connection_loop loop, const shared_work& work) {
+  loop_end end;
   try {
     loop.run();
   } catch (...) {
-    error = std::current_exception();
+    end.error = std::current_exception();
   }
-  loops_left.fetch_sub(1);
+  end.at = work.now();
+  return end;
 }
 
 } // namespace
@@ -154,23 +160,25 @@ load_generator::run(const std::vector<planned_request>& requests,
   result out;
   out.records.resize(requests.size());
   shared_work work{requests, out.records, clock::now()};
-  std::vector<std::exception_ptr> errors(clients_.size());
+  std::vector<loop_end> ends(clients_.size());
   std::atomic<std::size_t> loops_left{clients_.size()};
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < clients_.size(); ++i)
     threads.emplace_back([&, i] {
-      run_guarded({*clients_[i], work, per_connection_}, errors[i], loops_left);
+      ends[i] = run_guarded({*clients_[i], work, per_connection_}, work);
+      loops_left.fetch_sub(1);
     });
   while (loops_left > 0) {
     ended(work.ended);
     std::this_thread::sleep_for(between_looks);
   }
-  out.duration = work.now();
   for (auto& thread : threads)
     thread.join();
-  for (const auto& error : errors)
-    if (error)
-      std::rethrow_exception(error);
+  for (const auto& end : ends) {
+    if (end.error)
+      std::rethrow_exception(end.error);
+    out.duration = std::max(out.duration, end.at);
+  }
   return out;
 }
 
