@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 
 #include "kernels/check.hpp"
+#include "kernels/convert.hpp"
+#include "kernels/cpu_topology.hpp"
 #include "kernels/select.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 
@@ -23,24 +24,22 @@ dtype kv_type_of(const config::config& configuration) {
 }
 
 std::optional<dtype> weight_type_of(const config::config& configuration) {
-  constexpr std::array known{dtype::f32, dtype::f16, dtype::bf16, dtype::q8_0,
-                             dtype::q4_0};
-  if (configuration.model.weight_type.empty())
+  const auto& wanted = configuration.model.weight_type;
+  if (wanted.empty())
     return std::nullopt;
-  for (const auto type : known)
-    if (name(type) == configuration.model.weight_type)
-      return type;
-  throw contract_violation{"model.weight_type is '" +
-                           configuration.model.weight_type +
-                           "'; choose f32, f16, bf16, q8_0 or q4_0"};
+  if (const auto type = parse_weight_type(wanted))
+    return type;
+  throw contract_violation{"model.weight_type is '" + wanted +
+                           "'; choose one of " + weight_type_list()};
 }
 
 engine_options device_of(const config::config& configuration) {
   engine_options options;
-  const auto cores = std::max(1u, std::thread::hardware_concurrency());
-  const auto wanted = configuration.executor.threads;
-  options.threads = static_cast<int>(wanted == 0 ? cores : wanted);
-  options.pin = configuration.executor.pin;
+  const auto machine = detect_cpus();
+  const auto wanted = static_cast<int>(configuration.executor.threads);
+  options.threads = wanted == 0 ? default_threads(machine) : wanted;
+  options.pin =
+      configuration.executor.pin && worth_pinning(machine, options.threads);
   if (!configuration.executor.isa.empty()) {
     options.isa = parse_instruction_set(configuration.executor.isa);
     if (!options.isa)
@@ -102,6 +101,7 @@ lane_setup load_lane(const config::config& configuration,
   setup.device = std::make_shared<sluice::engine>(device_of(configuration));
   auto loading = options;
   loading.weight_type = weight_type_of(configuration);
+  loading.packing = &setup.device->packing();
   const auto model = load_model(configuration.model.path, loading);
   if (!model->text)
     throw contract_violation{configuration.model.path +

@@ -44,17 +44,21 @@ void add_model(option_list& list, config& c) {
            "Name that clients ask for; empty: from the path");
   list.add("model.weight_type", s.weight_type,
            "Type of the weights in memory; empty: as stored", {},
-           "|f32|f16|bf16|q8_0|q4_0");
+           "|f32|f16|bf16|q8_0|q4_0|q4_1|q5_0|q5_1|q2_k|q3_k|q4_k|q5_k|q6_k"
+           "|iq4_nl|iq4_xs|mxfp4|w8a8");
 }
 
 void add_executor(option_list& list, config& c) {
   auto& s = c.executor;
-  list.add("executor.threads", s.threads, "Threads that compute; 0: one a core",
+  list.add("executor.threads", s.threads,
+           "Threads that compute; 0: one for each core that the affinity mask, "
+           "the cpuset and the CPU quota leave to the daemon",
            {0, 1024});
   list.add("executor.isa", s.isa,
            "Instruction set; empty: the best this CPU has", {},
            "|reference|portable|avx2|avx512");
-  list.add("executor.pin", s.pin, "Pin each thread to a core");
+  list.add("executor.pin", s.pin,
+           "Pin each thread to a core of its own if they use all the cores");
 }
 
 void add_memory(option_list& list, config& c) {

@@ -2,6 +2,7 @@
 #include "kernels/convert.hpp"
 
 #include "kernels/check.hpp"
+#include "kernels/formats/block_codec.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -12,91 +13,51 @@ namespace sluice {
 
 namespace {
 
-constexpr std::int64_t quant_block = 32;
+constexpr dtype weight_type_rows[] = {
+    dtype::f32,   dtype::f16,  dtype::bf16, dtype::q8_0,   dtype::q4_0,
+    dtype::q4_1,  dtype::q5_0, dtype::q5_1, dtype::q2_k,   dtype::q3_k,
+    dtype::q4_k,  dtype::q5_k, dtype::q6_k, dtype::iq4_nl, dtype::iq4_xs,
+    dtype::mxfp4, dtype::w8a8};
 
-std::uint16_t load_u16(const std::byte* data) {
-  std::uint16_t bits;
-  std::memcpy(&bits, data, sizeof bits);
-  return bits;
-}
-
-void store_u16(std::byte* data, std::uint16_t bits) {
-  std::memcpy(data, &bits, sizeof bits);
-}
-
-void expand_q8_0(const std::byte* block, float* out) {
-  const float scale = f16_to_f32(load_u16(block));
-  for (int i = 0; i < quant_block; ++i) {
-    out[i] = scale * static_cast<float>(static_cast<std::int8_t>(block[2 + i]));
+// nullptr for the types that are no block formats.
+const formats::block_codec* codec_of(dtype type) {
+  switch (type) {
+  case dtype::q8_0:
+    return &formats::q8_0;
+  case dtype::q4_0:
+    return &formats::q4_0;
+  case dtype::q4_1:
+    return &formats::q4_1;
+  case dtype::q5_0:
+    return &formats::q5_0;
+  case dtype::q5_1:
+    return &formats::q5_1;
+  case dtype::q2_k:
+    return &formats::q2_k;
+  case dtype::q3_k:
+    return &formats::q3_k;
+  case dtype::q4_k:
+    return &formats::q4_k;
+  case dtype::q5_k:
+    return &formats::q5_k;
+  case dtype::q6_k:
+    return &formats::q6_k;
+  case dtype::iq4_nl:
+    return &formats::iq4_nl;
+  case dtype::iq4_xs:
+    return &formats::iq4_xs;
+  case dtype::mxfp4:
+    return &formats::mxfp4;
+  default:
+    return nullptr;
   }
 }
 
-void expand_q4_0(const std::byte* block, float* out) {
-  const float scale = f16_to_f32(load_u16(block));
-  for (int i = 0; i < quant_block / 2; ++i) {
-    const int pair = std::to_integer<int>(block[2 + i]);
-    out[i] = scale * static_cast<float>((pair & 15) - 8);
-    out[i + quant_block / 2] = scale * static_cast<float>((pair >> 4) - 8);
-  }
-}
-
-// The element of largest magnitude, with its sign; the first of equals.
-float extreme(const float* in) {
-  float found = 0;
-  for (int i = 0; i < quant_block; ++i) {
-    found = std::fabs(in[i]) > std::fabs(found) ? in[i] : found;
-  }
-  return found;
-}
-
-void pack_q8_0(const float* in, std::byte* block) {
-  const float largest = std::fabs(extreme(in));
-  const float scale = largest / 127.0f;
-  // The published encoder's steps, so that its bytes are met: the inverse of
-  // the unrounded scale, halves away from zero. A subnormal scale is 0 in f16.
-  const float inverse = std::isnormal(scale) ? 1 / scale : 0.0f;
-  store_u16(block, f32_to_f16(scale));
-  for (int i = 0; i < quant_block; ++i) {
-    const auto q = static_cast<int>(std::round(in[i] * inverse));
-    block[2 + i] = static_cast<std::byte>(q);
-  }
-}
-
-int nibble(float value) {
-  const auto q = static_cast<int>(std::floor(value + 8.5f));
-  return q < 0 ? 0 : (q > 15 ? 15 : q);
-}
-
-void pack_q4_0(const float* in, std::byte* block) {
-  const float scale = extreme(in) / -8.0f;
-  const float inverse = std::isnormal(scale) ? 1.0f / scale : 0.0f;
-  store_u16(block, f32_to_f16(scale));
-  for (int i = 0; i < quant_block / 2; ++i) {
-    const int low = nibble(in[i] * inverse);
-    const int high = nibble(in[i + quant_block / 2] * inverse);
-    block[2 + i] = static_cast<std::byte>(low | (high << 4));
-  }
-}
-
-// Applies `each(index of the first element, bytes)` to every storage block.
-template <class Byte, class Each>
-void for_blocks(dtype type, std::size_t elements, Byte* data, Each each) {
-  const auto step = static_cast<std::size_t>(block_elements(type));
-  for (std::size_t i = 0; i < elements; i += step) {
-    each(i, data + i / step * block_bytes(type));
-  }
-}
-
-bool all_finite(std::span<const float> values) {
-  return std::all_of(values.begin(), values.end(),
-                     [](float x) { return std::isfinite(x); });
-}
-
-void require_packable(dtype type, std::size_t elements) {
-  require(type != dtype::i32,
-          "convert: i32 holds no real numbers; use a floating or quantised "
-          "dtype");
-  row_bytes(type, static_cast<std::int64_t>(elements));
+[[noreturn]] void refuse(dtype type) {
+  const auto text = "convert: " + std::string(name(type)) +
+                    " alone holds no real numbers; use a floating or quantised "
+                    "dtype";
+  throw contract_violation(text);
 }
 
 } // namespace
@@ -147,50 +108,90 @@ std::uint16_t f32_to_bf16(float value) {
                                     16);
 }
 
+std::span<const dtype> weight_types() {
+  return weight_type_rows;
+}
+
+std::optional<dtype> parse_weight_type(std::string_view text) {
+  for (const dtype type : weight_type_rows)
+    if (name(type) == text)
+      return type;
+  return std::nullopt;
+}
+
+std::string weight_type_list() {
+  std::string list;
+  for (const dtype type : weight_type_rows)
+    list.append(list.empty() ? "" : ", ").append(name(type));
+  return list;
+}
+
+bool quantisable(dtype type, std::span<const float> values) {
+  const bool halves = codec_of(type) != nullptr;
+  const bool any = !halves && type != dtype::w8a8;
+  constexpr float largest_half = 65504;
+  return any || std::ranges::all_of(values, [=](float x) {
+           return halves ? std::fabs(x) <= largest_half : std::isfinite(x);
+         });
+}
+
 void dequantize_row(dtype type, const std::byte* data, std::span<float> out) {
-  require_packable(type, out.size());
-  for_blocks(type, out.size(), data, [&](std::size_t i, const std::byte* from) {
-    switch (type) {
-    case dtype::f16:
-      out[i] = f16_to_f32(load_u16(from));
-      break;
-    case dtype::bf16:
-      out[i] = bf16_to_f32(load_u16(from));
-      break;
-    case dtype::q8_0:
-      expand_q8_0(from, &out[i]);
-      break;
-    case dtype::q4_0:
-      expand_q4_0(from, &out[i]);
-      break;
-    default:
-      std::memcpy(&out[i], from, sizeof(float));
-    }
-  });
+  const auto bytes = row_bytes(type, static_cast<std::int64_t>(out.size()));
+  if (const auto* codec = codec_of(type)) {
+    const auto step = static_cast<std::size_t>(block_elements(type));
+    for (std::size_t i = 0; i < out.size(); i += step)
+      codec->expand(data + i / step * block_bytes(type), &out[i]);
+    return;
+  }
+  switch (type) {
+  case dtype::f32:
+    if (bytes > 0)
+      std::memcpy(out.data(), data, bytes);
+    return;
+  case dtype::f16:
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = f16_to_f32(formats::load_u16(data + 2 * i));
+    return;
+  case dtype::bf16:
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = bf16_to_f32(formats::load_u16(data + 2 * i));
+    return;
+  case dtype::w8a8:
+    return formats::expand_w8a8_row(data, out.data(), out.size());
+  default:
+    refuse(type);
+  }
 }
 
 void quantize_row(dtype type, std::span<const float> in, std::byte* data) {
-  require_packable(type, in.size());
-  require(block_elements(type) == 1 || all_finite(in),
-          "quantize_row: a NaN or an infinity has no quant; check the tensor");
-  for_blocks(type, in.size(), data, [&](std::size_t i, std::byte* to) {
-    switch (type) {
-    case dtype::f16:
-      store_u16(to, f32_to_f16(in[i]));
-      break;
-    case dtype::bf16:
-      store_u16(to, f32_to_bf16(in[i]));
-      break;
-    case dtype::q8_0:
-      pack_q8_0(&in[i], to);
-      break;
-    case dtype::q4_0:
-      pack_q4_0(&in[i], to);
-      break;
-    default:
-      std::memcpy(to, &in[i], sizeof(float));
-    }
-  });
+  const auto bytes = row_bytes(type, static_cast<std::int64_t>(in.size()));
+  require(quantisable(type, in),
+          "quantize_row: a NaN, an infinity or, in blocks, a magnitude above "
+          "65504 has no quant; check the tensor");
+  if (const auto* codec = codec_of(type)) {
+    const auto step = static_cast<std::size_t>(block_elements(type));
+    for (std::size_t i = 0; i < in.size(); i += step)
+      codec->pack(&in[i], data + i / step * block_bytes(type));
+    return;
+  }
+  switch (type) {
+  case dtype::f32:
+    if (bytes > 0)
+      std::memcpy(data, in.data(), bytes);
+    return;
+  case dtype::f16:
+    for (std::size_t i = 0; i < in.size(); ++i)
+      formats::store_u16(data + 2 * i, f32_to_f16(in[i]));
+    return;
+  case dtype::bf16:
+    for (std::size_t i = 0; i < in.size(); ++i)
+      formats::store_u16(data + 2 * i, f32_to_bf16(in[i]));
+    return;
+  case dtype::w8a8:
+    return formats::pack_w8a8_row(in.data(), data, in.size());
+  default:
+    refuse(type);
+  }
 }
 
 } // namespace sluice

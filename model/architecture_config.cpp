@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/architecture.hpp"
 
+#include "model/architecture_quantization.hpp"
 #include "model/checkpoint/json.hpp"
 
 #include <limits>
@@ -78,9 +79,8 @@ const family_defaults& config_reader::family() const {
 }
 
 void config_reader::refuse_options(const family_defaults& defaults) const {
-  if (reader_.has("quantization_config"))
-    unsupported("key 'quantization_config'",
-                "weights quantised inside safetensors are not supported");
+  if (const auto* quantization = reader_.object("quantization_config"))
+    check_quantization(*quantization, file_);
   if (reader_.text("hidden_act", "silu") != "silu")
     unsupported("key 'hidden_act'", "only silu is supported");
   if (defaults.bias_is_option && reader_.flag("attention_bias", false))

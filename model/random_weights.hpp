@@ -30,13 +30,18 @@ private:
 };
 
 /// Invents packed weights of mean 0 and a given standard deviation, in the
-/// storage format itself: quantised blocks are drawn, never computed from
-/// floats, so that gigabytes take seconds.
+/// storage format itself, so that gigabytes take seconds: the quants of q8_0,
+/// q4_0 and i8 are drawn, blocks of other formats are drawn from a pool of
+/// 65,536 normal weights that were quantised once.
 class random_weights {
 public:
-  /// @param type       any weight type.
+  /// @param type       any weight type but w8a8, or i8, whose quants are meant
+  ///                   to be multiplied by `i8_scale`.
   /// @param deviation  standard deviation of the elements, > 0.
   random_weights(dtype type, float deviation, std::uint64_t key);
+
+  /// What makes int8 quants weights of a standard deviation.
+  static float i8_scale(float deviation);
 
   /// Fills whole blocks.
   /// @throws contract_violation for part of a block.
@@ -46,11 +51,15 @@ private:
   void fill_floats(std::span<std::byte> out);
   void fill_q8_0(std::span<std::byte> out);
   void fill_q4_0(std::span<std::byte> out);
+  void fill_i8(std::span<std::byte> out);
+  void fill_from_pool(std::span<std::byte> out);
+  void draw_i8(std::byte* out);
 
   random_words words_;
   dtype type_;
   std::array<std::byte, 2> scale_{};   ///< of every block, f16
   std::vector<std::byte> encoded_sum_; ///< element for each sum of 4 bytes
+  std::vector<std::byte> pool_;        ///< blocks of the other formats
 };
 
 } // namespace sluice

@@ -65,7 +65,8 @@ private:
   struct tensor {
     dtype type;
     std::uint64_t bytes;
-    float deviation; ///< 0: all elements are 1
+    float deviation; ///< 0: all elements are `constant`
+    float constant = 1;
   };
 
   void add_keys();
@@ -78,7 +79,10 @@ private:
                std::uint64_t columns);
   void ones(const std::string& name, std::uint64_t columns);
   void add(const std::string& name, dtype type,
-           std::span<const std::uint64_t> shape, float deviation);
+           std::span<const std::uint64_t> shape, float deviation,
+           float constant = 1);
+  void add_weight(const std::string& name, std::uint64_t rows,
+                  std::uint64_t columns, float deviation);
   void fill(const tensor& tensor);
 
   const synth_shape& shape_;
@@ -123,8 +127,7 @@ void synthesizer::add_vocabulary() {
 
 void synthesizer::declare_tensors() {
   const auto& names = names_for(checkpoint_format::gguf);
-  const std::uint64_t embedding[] = {vocabulary_size, shape_.hidden};
-  add(std::string(names.embed), options_.type, embedding, 1);
+  add_weight(std::string(names.embed), vocabulary_size, shape_.hidden, 1);
   for (std::uint32_t layer = 0; layer < shape_.layers; ++layer)
     declare_layer(layer);
   ones(std::string(names.final_norm), shape_.hidden);
@@ -160,8 +163,18 @@ void synthesizer::declare_layer(std::uint32_t layer) {
 
 void synthesizer::matrix(const std::string& name, std::uint64_t rows,
                          std::uint64_t columns) {
+  add_weight(name, rows, columns, 1 / std::sqrt(static_cast<float>(columns)));
+}
+
+/// w8a8 is stored as two tensors.
+void synthesizer::add_weight(const std::string& name, std::uint64_t rows,
+                             std::uint64_t columns, float deviation) {
   const std::uint64_t extents[] = {rows, columns};
-  add(name, options_.type, extents, 1 / std::sqrt(static_cast<float>(columns)));
+  if (options_.type != dtype::w8a8)
+    return add(name, options_.type, extents, deviation);
+  add(name, dtype::i8, extents, deviation);
+  add(scale_name(name), dtype::f32, {&rows, 1}, 0,
+      random_weights::i8_scale(deviation));
 }
 
 void synthesizer::experts(const std::string& name, std::uint64_t rows,
@@ -175,16 +188,19 @@ void synthesizer::ones(const std::string& name, std::uint64_t columns) {
 }
 
 void synthesizer::add(const std::string& name, dtype type,
-                      std::span<const std::uint64_t> shape, float deviation) {
+                      std::span<const std::uint64_t> shape, float deviation,
+                      float constant) {
   const auto before = writer_.tensor_bytes();
   writer_.declare(name, type, shape);
-  tensors_.push_back({type, writer_.tensor_bytes() - before, deviation});
+  tensors_.push_back(
+      {type, writer_.tensor_bytes() - before, deviation, constant});
 }
 
 void synthesizer::fill(const tensor& tensor) {
   if (tensor.deviation == 0) {
-    const std::vector<float> ones(tensor.bytes / sizeof(float), 1.0f);
-    writer_.write(std::as_bytes(std::span(ones)));
+    const std::vector<float> values(tensor.bytes / sizeof(float),
+                                    tensor.constant);
+    writer_.write(std::as_bytes(std::span(values)));
     done_bytes_ += tensor.bytes;
     return;
   }
@@ -215,6 +231,9 @@ std::vector<std::string_view> synth_shapes() {
 }
 
 void synth(const synth_options& options, const std::filesystem::path& path) {
+  if (options.type == dtype::w8a8 && find_shape(options.shape).experts > 0)
+    throw model_error(model_fault::unsupported, {options.shape, ""},
+                      "experts are not stored as w8a8", "choose another type");
   synthesizer(options, path).run();
 }
 

@@ -49,6 +49,10 @@ const weight_names& names_for(checkpoint_format format) {
   return format == checkpoint_format::gguf ? gguf : hugging_face;
 }
 
+std::string scale_name(std::string_view weight) {
+  return std::string(weight) + "_scale";
+}
+
 std::string layer_weight(std::string_view pattern, std::uint32_t layer) {
   std::string name(pattern);
   if (const auto at = name.find('#'); at != name.npos)

@@ -27,6 +27,11 @@ struct weight_names {
 /// GGUF.
 const weight_names& names_for(checkpoint_format format);
 
+/// The tensor with one scale a row that an I8 weight needs beside it:
+/// "X.weight" -> "X.weight_scale".
+/// @source the int-quantized form of compressed-tensors.
+std::string scale_name(std::string_view weight);
+
 /// @return `pattern` with its '#' replaced by `layer`.
 std::string layer_weight(std::string_view pattern, std::uint32_t layer);
 

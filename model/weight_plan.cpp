@@ -14,8 +14,8 @@ namespace {
 class planner {
 public:
   planner(const checkpoint& model, const architecture& arch,
-          std::optional<dtype> weight_type, weights& target)
-      : model_(model), arch_(arch), weight_type_(weight_type), target_(target),
+          const load_options& options, weights& target)
+      : model_(model), arch_(arch), options_(options), target_(target),
         names_(names_for(model.format())), file_(model.label()) {}
 
   weight_plan run();
@@ -25,12 +25,13 @@ private:
   void plan_biases(layer_weights& layer, std::uint32_t number);
   void plan_output();
   void matrix(std::string name, matrix_view& target, std::uint64_t rows,
-              std::uint64_t columns);
+              std::uint64_t columns, bool packed = true);
   void vector(std::string name, std::span<const float>& target,
               std::uint64_t columns);
+  stored_matrix find(const std::string& name,
+                     std::span<const std::uint64_t> shape);
+  void pack(weight_placement& placement) const;
   void place(weight_placement placement);
-  void check_shape(const weight_placement& placement) const;
-  dtype usable_type(const weight_placement& placement) const;
   dtype matrix_type(dtype found, std::uint64_t columns) const;
   void refuse_leftovers() const;
   bool has(std::string_view name) const {
@@ -39,7 +40,7 @@ private:
 
   const checkpoint& model_;
   const architecture& arch_;
-  std::optional<dtype> weight_type_;
+  const load_options& options_;
   weights& target_;
   const weight_names& names_;
   std::string file_;
@@ -48,7 +49,9 @@ private:
 };
 
 weight_plan planner::run() {
-  matrix(std::string(names_.embed), target_.embed, arch_.vocab, arch_.hidden);
+  // Multiplied only when it is the output matrix too.
+  matrix(std::string(names_.embed), target_.embed, arch_.vocab, arch_.hidden,
+         arch_.tied_embeddings);
   target_.layers.resize(arch_.layers);
   for (std::uint32_t layer = 0; layer < arch_.layers; ++layer)
     plan_layer(layer);
@@ -94,73 +97,72 @@ void planner::plan_output() {
   if (!arch_.tied_embeddings)
     return matrix(std::string(names_.lm_head), target_.lm_head, arch_.vocab,
                   arch_.hidden);
-  used_.insert(names_.lm_head); // some writers store the tied copy too
+  for (const auto& copy :
+       {std::string(names_.lm_head), scale_name(names_.lm_head)})
+    if (const auto* tied = model_.find(copy)) // some writers store it too
+      used_.insert(tied->name);
 }
 
 void planner::matrix(std::string name, matrix_view& target, std::uint64_t rows,
-                     std::uint64_t columns) {
-  place({.name = std::move(name),
-         .target = &target,
-         .rows = rows,
-         .columns = columns});
+                     std::uint64_t columns, bool packed) {
+  const std::uint64_t shape[] = {rows, columns};
+  weight_placement placement{.name = std::move(name), .target = &target};
+  placement.source = find(placement.name, shape);
+  placement.stored = matrix_type(placement.source.type, columns);
+  placement.stride_bytes =
+      row_bytes(placement.stored, static_cast<std::int64_t>(columns));
+  if (packed && options_.packing)
+    pack(placement);
+  place(std::move(placement));
 }
 
 void planner::vector(std::string name, std::span<const float>& target,
                      std::uint64_t columns) {
-  place({.name = std::move(name),
-         .target = &target,
-         .rows = 1,
-         .columns = columns});
+  weight_placement placement{.name = std::move(name), .target = &target};
+  placement.source = find(placement.name, {&columns, 1});
+  placement.stride_bytes =
+      row_bytes(dtype::f32, static_cast<std::int64_t>(columns));
+  place(std::move(placement));
+}
+
+stored_matrix planner::find(const std::string& name,
+                            std::span<const std::uint64_t> shape) {
+  const auto found = find_matrix(model_, name, shape);
+  if (!found)
+    throw model_error(model_fault::missing, {file_, "tensor '" + name + "'"},
+                      "the tensor is absent",
+                      "the file does not hold the whole model; fetch it again");
+  used_.insert(found->tensor->name);
+  if (found->scales)
+    used_.insert(found->scales->name);
+  return *found;
+}
+
+void planner::pack(weight_placement& placement) const {
+  const auto bytes = options_.packing->panel_bytes(
+      placement.stored, static_cast<std::int64_t>(placement.source.columns));
+  if (bytes == 0)
+    return;
+  placement.layout = weight_layout::panels;
+  placement.panel_rows = options_.packing->panel_rows;
+  placement.stride_bytes = bytes;
 }
 
 void planner::place(weight_placement placement) {
   const std::string subject = "tensor '" + placement.name + "'";
   const fault_site site{file_, subject};
-  placement.tensor = model_.find(placement.name);
-  if (!placement.tensor)
-    throw model_error(model_fault::missing, site, "the tensor is absent",
-                      "the file does not hold the whole model; fetch it again");
-  used_.insert(placement.tensor->name);
-  check_shape(placement);
-  const dtype found = usable_type(placement);
-  const bool is_matrix = std::holds_alternative<matrix_view*>(placement.target);
-  placement.stored =
-      is_matrix ? matrix_type(found, placement.columns) : dtype::f32;
-  const auto columns = static_cast<std::int64_t>(placement.columns);
-  placement.bytes =
-      (checked_u64(row_bytes(placement.stored, columns)) * placement.rows)
-          .value(site);
+  const auto panel = static_cast<std::uint64_t>(placement.panel_rows);
+  const auto strides =
+      checked_u64(placement.source.rows).rounded_up(panel).value(site) / panel;
+  placement.bytes = (checked_u64(placement.stride_bytes) * strides).value(site);
   placement.offset = plan_.bytes;
   plan_.bytes =
       (checked_u64(plan_.bytes) + placement.bytes).rounded_up(64).value(site);
   plan_.placements.push_back(std::move(placement));
 }
 
-void planner::check_shape(const weight_placement& placement) const {
-  const bool is_matrix = std::holds_alternative<matrix_view*>(placement.target);
-  const std::uint64_t expected[] = {placement.rows, placement.columns};
-  const auto wanted = std::span(expected).subspan(is_matrix ? 0 : 1);
-  const auto found = placement.tensor->dimensions();
-  if (std::ranges::equal(wanted, found))
-    return;
-  throw model_error(
-      model_fault::bad_shape, {file_, "tensor '" + placement.name + "'"},
-      "expected shape " + shape_text(wanted) + ", found " + shape_text(found),
-      "the configuration and the weights do not belong together");
-}
-
-dtype planner::usable_type(const weight_placement& placement) const {
-  const auto& type = *placement.tensor->type;
-  if (type.usable)
-    return *type.usable;
-  throw model_error(
-      model_fault::unsupported, {file_, "tensor '" + placement.name + "'"},
-      "type " + std::string(type.name) + " is not supported",
-      "convert the model to one of " + std::string(usable_type_list()));
-}
-
 dtype planner::matrix_type(dtype found, std::uint64_t columns) const {
-  const dtype wanted = weight_type_.value_or(found);
+  const dtype wanted = options_.weight_type.value_or(found);
   const auto block = static_cast<std::uint64_t>(block_elements(wanted));
   return columns % block == 0 ? wanted : found;
 }
@@ -180,8 +182,8 @@ void planner::refuse_leftovers() const {
 } // namespace
 
 weight_plan plan_weights(const checkpoint& model, const architecture& arch,
-                         std::optional<dtype> weight_type, weights& target) {
-  return planner(model, arch, weight_type, target).run();
+                         const load_options& options, weights& target) {
+  return planner(model, arch, options, target).run();
 }
 
 } // namespace sluice

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "model/stored_matrix.hpp"
 #include "model/weights.hpp"
 
 #include <cstdint>
@@ -15,12 +16,14 @@ struct weight_placement {
   std::string name;
   /// Matrices keep their type or take the wanted one; vectors become f32.
   std::variant<matrix_view*, std::span<const float>*> target;
-  std::uint64_t rows = 0; ///< 1 for a vector
-  std::uint64_t columns = 0;
-  const tensor_info* tensor = nullptr;
+  stored_matrix source; ///< in the file
+  // In memory:
   dtype stored = dtype::f32;
-  std::uint64_t offset = 0; ///< in memory, a multiple of 64
-  std::uint64_t bytes = 0;  ///< in memory
+  weight_layout layout = weight_layout::rows;
+  std::int64_t panel_rows = 1;    ///< of a panel, else 1
+  std::uint64_t stride_bytes = 0; ///< of a row or a panel
+  std::uint64_t offset = 0;       ///< a multiple of 64
+  std::uint64_t bytes = 0;
 };
 
 struct weight_plan {
@@ -30,9 +33,10 @@ struct weight_plan {
 
 /// Finds every weight of the architecture, checks its type and shape, and gives
 /// it a place. Nothing is read.
+/// @param options  their weight_type and packing.
 /// @param target  whose members the placements will set; its layers are sized.
 /// @throws model_error as load_weights().
 weight_plan plan_weights(const checkpoint& model, const architecture& arch,
-                         std::optional<dtype> weight_type, weights& target);
+                         const load_options& options, weights& target);
 
 } // namespace sluice

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/tensor.hpp"
+#include "kernels/ops.hpp"
 #include "memory/mapping.hpp"
 #include "model/architecture.hpp"
 #include "model/checkpoint/checkpoint.hpp"
@@ -51,19 +51,28 @@ struct load_options {
   /// Converts every matrix to this type while loading. Matrices whose rows are
   /// not whole blocks of the type stay as they are.
   std::optional<dtype> weight_type;
+  /// How the path that will multiply wants its weights: `op_table::packing`.
+  /// Matrices of a type that it packs are packed while loading. None: rows.
+  const weight_packing* packing = nullptr;
+  int threads = 2; ///< that read, convert and pack; large models only
+  /// From the calling thread.
   progress_fn progress;
 };
 
 /// Reads all weights of a model, checking each tensor's type and shape against
-/// the architecture before anything is read. Norms and biases become f32.
+/// the architecture before anything is read. Norms and biases become f32; an
+/// embedding that is no output matrix stays in rows. An I8 matrix and its
+/// scales become w8a8.
 /// @throws model_error: missing, bad_shape (with the expected and the found
 ///         shape), unsupported (a type without kernels, by name, or a tensor
-///         that the architecture has no role for), truncated, out_of_memory.
+///         that the architecture has no role for), malformed (an element that
+///         the wanted type cannot hold), truncated, out_of_memory.
+/// @note holds the weights and about 1 MiB a thread.
 weights load_weights(const checkpoint& model, const architecture& arch,
                      const load_options& options = {});
 
 /// Bytes load_weights() will hold, without reading any tensor. Errors as there.
 std::uint64_t weight_bytes(const checkpoint& model, const architecture& arch,
-                           std::optional<dtype> weight_type = {});
+                           const load_options& options = {});
 
 } // namespace sluice

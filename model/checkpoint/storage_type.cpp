@@ -20,25 +20,25 @@ constexpr ggml_row ggml_rows[] = {
     {0, {"F32", 1, 32, dtype::f32}},
     {1, {"F16", 1, 16, dtype::f16}},
     {2, {"Q4_0", 32, 18 * 8, dtype::q4_0}},
-    {3, {"Q4_1", 32, 20 * 8, {}}},
-    {6, {"Q5_0", 32, 22 * 8, {}}},
-    {7, {"Q5_1", 32, 24 * 8, {}}},
+    {3, {"Q4_1", 32, 20 * 8, dtype::q4_1}},
+    {6, {"Q5_0", 32, 22 * 8, dtype::q5_0}},
+    {7, {"Q5_1", 32, 24 * 8, dtype::q5_1}},
     {8, {"Q8_0", 32, 34 * 8, dtype::q8_0}},
     {9, {"Q8_1", 32, 36 * 8, {}}},
-    {10, {"Q2_K", 256, 84 * 8, {}}},
-    {11, {"Q3_K", 256, 110 * 8, {}}},
-    {12, {"Q4_K", 256, 144 * 8, {}}},
-    {13, {"Q5_K", 256, 176 * 8, {}}},
-    {14, {"Q6_K", 256, 210 * 8, {}}},
+    {10, {"Q2_K", 256, 84 * 8, dtype::q2_k}},
+    {11, {"Q3_K", 256, 110 * 8, dtype::q3_k}},
+    {12, {"Q4_K", 256, 144 * 8, dtype::q4_k}},
+    {13, {"Q5_K", 256, 176 * 8, dtype::q5_k}},
+    {14, {"Q6_K", 256, 210 * 8, dtype::q6_k}},
     {15, {"Q8_K", 256, 292 * 8, {}}},
     {16, {"IQ2_XXS", 256, 66 * 8, {}}},
     {17, {"IQ2_XS", 256, 74 * 8, {}}},
     {18, {"IQ3_XXS", 256, 98 * 8, {}}},
     {19, {"IQ1_S", 256, 50 * 8, {}}},
-    {20, {"IQ4_NL", 32, 18 * 8, {}}},
+    {20, {"IQ4_NL", 32, 18 * 8, dtype::iq4_nl}},
     {21, {"IQ3_S", 256, 110 * 8, {}}},
     {22, {"IQ2_S", 256, 82 * 8, {}}},
-    {23, {"IQ4_XS", 256, 136 * 8, {}}},
+    {23, {"IQ4_XS", 256, 136 * 8, dtype::iq4_xs}},
     {24, {"I8", 1, 8, {}}},
     {25, {"I16", 1, 16, {}}},
     {26, {"I32", 1, 32, {}}},
@@ -48,7 +48,7 @@ constexpr ggml_row ggml_rows[] = {
     {30, {"BF16", 1, 16, dtype::bf16}},
     {34, {"TQ1_0", 256, 54 * 8, {}}},
     {35, {"TQ2_0", 256, 66 * 8, {}}},
-    {39, {"MXFP4", 32, 17 * 8, {}}},
+    {39, {"MXFP4", 32, 17 * 8, dtype::mxfp4}},
     {40, {"NVFP4", 64, 36 * 8, {}}},
     {41, {"Q1_0", 128, 18 * 8, {}}},
     {42, {"Q2_0", 64, 18 * 8, {}}},
@@ -97,6 +97,8 @@ std::uint32_t ggml_id(dtype type) {
   for (const auto& row : ggml_rows)
     if (row.type.usable == type)
       return row.id;
+  if (type == dtype::i8) // half of a w8a8 matrix
+    return 24;
   throw contract_violation("ggml_id: no GGUF type for " +
                            std::string(name(type)) + "; use a weight type");
 }
@@ -117,7 +119,8 @@ std::uint64_t storage_bytes(const storage_type& type, std::uint64_t elements,
 }
 
 std::string_view usable_type_list() {
-  return "F32, F16, BF16, Q8_0, Q4_0";
+  return "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, "
+         "Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4 or I8 with a scale";
 }
 
 } // namespace sluice

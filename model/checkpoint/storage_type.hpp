@@ -28,7 +28,8 @@ const storage_type* ggml_type(std::uint32_t id);
 /// @return nullptr if the format has no such type.
 const storage_type* safetensors_type(std::string_view name);
 
-/// @return the GGUF number of a type that the kernels can use.
+/// @return the GGUF number of a type that the kernels can use, or of i8.
+/// @throws contract_violation for w8a8, which is two tensors, and i32.
 std::uint32_t ggml_id(dtype type);
 
 /// Bytes of `elements` elements.
@@ -37,7 +38,7 @@ std::uint32_t ggml_id(dtype type);
 std::uint64_t storage_bytes(const storage_type& type, std::uint64_t elements,
                             fault_site site);
 
-/// @return "F32, F16, BF16, Q8_0, Q4_0": for error texts.
+/// @return "F32, F16, BF16, Q8_0, ..": for error texts.
 std::string_view usable_type_list();
 
 } // namespace sluice

@@ -27,6 +27,14 @@ architecture read(const json& changes = json::object(),
   return architecture_from_config(config, generation, "config.json");
 }
 
+/// A change that describes int8 weights.
+json int_quantized(const json& weights) {
+  return {{"quantization_config",
+           {{"quant_method", "compressed-tensors"},
+            {"format", "int-quantized"},
+            {"config_groups", {{"group_0", {{"weights", weights}}}}}}}};
+}
+
 BOOST_AUTO_TEST_CASE(llama) {
   const auto arch = read();
   BOOST_TEST(arch.family == "llama");
@@ -157,9 +165,24 @@ BOOST_AUTO_TEST_CASE(hostile_configurations) {
       {model_fault::unsupported, {{"rope_scaling", yarn}}},
       {model_fault::unsupported,
        {{"quantization_config", {{"quant_method", "gptq"}}}}},
+      {model_fault::unsupported, {{"quantization_config", json::object()}}},
+      {model_fault::wrong_type, {{"quantization_config", "int8"}}},
+      {model_fault::unsupported, int_quantized({{"num_bits", 4}})},
+      {model_fault::unsupported, int_quantized({{"type", "float"}})},
+      {model_fault::unsupported, int_quantized({{"symmetric", false}})},
+      {model_fault::unsupported, int_quantized({{"strategy", "group"}})},
+      {model_fault::wrong_type, int_quantized({{"num_bits", "8"}})},
   };
   for (const auto& [expected, changes] : cases)
     check_refused(changes.dump(), expected, [&] { read(changes); });
+}
+
+BOOST_AUTO_TEST_CASE(int8_weights_with_a_scale_a_channel_are_described) {
+  const json weights = {{"num_bits", 8},
+                        {"type", "int"},
+                        {"symmetric", true},
+                        {"strategy", "channel"}};
+  BOOST_TEST(read(int_quantized(weights)).layers == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(gguf_llama) {

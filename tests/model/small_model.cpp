@@ -5,6 +5,21 @@
 
 namespace sluice::test {
 
+namespace {
+
+std::vector<std::byte> encode(dtype type, std::span<const float> values) {
+  std::vector<std::byte> bytes(
+      row_bytes(type, static_cast<std::int64_t>(values.size())));
+  if (type == dtype::i8)
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      bytes[i] = static_cast<std::byte>(static_cast<int>(i % 200) - 100);
+  else
+    quantize_row(type, values, bytes.data());
+  return bytes;
+}
+
+} // namespace
+
 void small_model::write(const std::filesystem::path& path) const {
   gguf_writer writer(path);
   for (const auto& [key, value] : texts)
@@ -16,15 +31,12 @@ void small_model::write(const std::filesystem::path& path) const {
   if (!tokens.empty())
     writer.add_texts("tokenizer.ggml.tokens", tokens);
   for (const auto& [name, shape] : shapes)
-    writer.declare(name, type, shape);
+    writer.declare(name, type_of(name), shape);
   for (const auto& [name, shape] : shapes) {
     std::vector<float> values(shape[0] * (shape.size() > 1 ? shape[1] : 1));
     for (std::size_t i = 0; i < values.size(); ++i)
       values[i] = static_cast<float>(i) / 100;
-    std::vector<std::byte> bytes(
-        row_bytes(type, static_cast<std::int64_t>(values.size())));
-    quantize_row(type, values, bytes.data());
-    writer.write(bytes);
+    writer.write(encode(type_of(name), values));
   }
   writer.finish();
 }

@@ -36,16 +36,29 @@ struct small_model {
       {"blk.0.ffn_gate.weight", {64, 32}},
       {"blk.0.ffn_up.weight", {64, 32}},
       {"blk.0.ffn_down.weight", {32, 64}}};
-  std::vector<std::string> tokens; ///< of the vocabulary, if not empty
-  dtype type = dtype::f32;         ///< of every tensor
+  std::vector<std::string> tokens;    ///< of the vocabulary, if not empty
+  dtype type = dtype::f32;            ///< of every tensor but
+  std::map<std::string, dtype> types; ///< these
 
-  /// Element i of a tensor is i / 100, in f32 before encoding.
+  /// Turns a matrix into I8 and gives it scales, one for each of its rows.
+  void make_w8a8(const std::string& name) {
+    types[name] = dtype::i8;
+    types[name + "_scale"] = dtype::f32;
+    shapes[name + "_scale"] = {shapes.at(name)[0]};
+  }
+
+  /// Element i of a tensor is i / 100, in f32 before encoding; of an I8 tensor
+  /// it is i % 200 - 100.
   checkpoint open() const {
     const auto path = folder_.path() / "small.gguf";
     write(path);
     return checkpoint::open(path);
   }
   void write(const std::filesystem::path& path) const;
+  dtype type_of(const std::string& name) const {
+    const auto found = types.find(name);
+    return found == types.end() ? type : found->second;
+  }
 
 private:
   temporary_directory folder_;

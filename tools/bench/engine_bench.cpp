@@ -52,6 +52,7 @@ engine_bench::engine_bench(const plan& what, const progress_fn& progress)
   engine_ = std::make_unique<engine>(
       engine_options{static_cast<int>(threads_), {}, false});
   load_options loading;
+  loading.packing = &engine_->packing();
   loading.progress = progress;
   const auto model = load_model(what.model, loading);
   const auto longest =

@@ -6,6 +6,7 @@
 
 #include "tools/bench/daemon_bench.hpp"
 #include "tools/bench/engine_bench.hpp"
+#include "tools/cli/bench_commands.hpp"
 #include "tools/cli/commands.hpp"
 #include "tools/cli/connection.hpp"
 #include "tools/cli/exit_code.hpp"
@@ -123,11 +124,11 @@ void add_bench(CLI::App& program, int& code) {
       "bench", "Measure a model on this machine, and the daemon's own cost");
   app->footer("Examples:\n"
               "  sluice synth --shape llama-1b --quant q4_0 -o bench.gguf\n"
-              "  sluice bench --model bench.gguf --json | jq .decode");
+              "  sluice bench --model bench.gguf --json | jq .decode\n"
+              "  sluice bench kernels --ops matmul");
   auto what = std::make_shared<bench::plan>();
   app->add_option("--model", what->model,
                   "Hugging Face directory or .gguf file")
-      ->required()
       ->type_name("PATH");
   app->add_option("-t,--threads", what->threads,
                   "Threads that compute; 0: one a core");
@@ -146,7 +147,15 @@ void add_bench(CLI::App& program, int& code) {
                   "A measurement stops after this; default 10");
   auto as_json = std::make_shared<bool>(false);
   app->add_flag("--json", *as_json, "Print a JSON object");
-  app->final_callback([=, &code] { code = run_bench(*what, *as_json); });
+  add_bench_kernels(*app, code);
+  app->require_subcommand(0, 1);
+  app->final_callback([=, &code] {
+    if (!app->get_subcommands().empty())
+      return;
+    if (what->model.empty())
+      throw CLI::RequiredError{"--model (or a subcommand)"};
+    code = run_bench(*what, *as_json);
+  });
 }
 
 } // namespace sluice::cli

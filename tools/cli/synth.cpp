@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sluice synth: a model of random weights, for benchmarks.
 #include "model/synth.hpp"
+#include "kernels/convert.hpp"
 
 #include "tools/cli/commands.hpp"
 #include "tools/cli/exit_code.hpp"
@@ -48,8 +49,7 @@ void add_synth(CLI::App& program, int& code) {
   app->add_option("--shape", flags->shape, shape_list())
       ->required()
       ->type_name("NAME");
-  app->add_option("--quant", flags->type,
-                  "f32, f16, bf16, q8_0 or q4_0; default q4_0")
+  app->add_option("--quant", flags->type, weight_type_list() + "; default q4_0")
       ->type_name("TYPE");
   app->add_option("-o,--output", flags->output, "GGUF file to write")
       ->required()
