@@ -39,21 +39,17 @@ SLUICE_INLINE void round_to_i8(const float* x, std::int64_t count,
       });
 }
 
-// Minus the sums of 16 and 32 neighbours, of the group at `at`.
+// Minus the sums of the group at `at`.
 SLUICE_INLINE void sum_group(const integer_input& to, std::int64_t at) {
-  const std::int8_t* values = to.values + at * group;
+  std::int32_t* sums16 = to.sums16 + at * 16;
+  std::int32_t* sums32 = to.sums32 + at * 8;
+  std::int16_t* short32 = to.short32 + at * 8;
+  negative_sums_of_16(to.values + at * group, sums16);
   std::int32_t total = 0;
-  for (int b = 0; b < 8; ++b) {
-    std::int32_t halves[2] = {};
-    for (int h = 0; h < 2; ++h) {
-      for (int i = 0; i < 16; ++i) {
-        halves[h] -= values[b * 32 + h * 16 + i];
-      }
-      to.sums16[at * 16 + b * 2 + h] = halves[h];
-    }
-    to.sums32[at * 8 + b] = halves[0] + halves[1];
-    to.short32[at * 8 + b] = static_cast<std::int16_t>(halves[0] + halves[1]);
-    total += halves[0] + halves[1];
+  for (int i = 0; i < 8; ++i) {
+    sums32[i] = sums16[2 * i] + sums16[2 * i + 1];
+    short32[i] = static_cast<std::int16_t>(sums32[i]);
+    total += sums32[i];
   }
   to.sums[at] = total;
 }

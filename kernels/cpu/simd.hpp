@@ -19,6 +19,7 @@
 //   sum(x), largest(x)             over the lanes, in one fixed order
 //   load_f16 store_f16 load_bf16 store_bf16   nearest even, NaN stays NaN
 //   store_i8                       nearest even, saturating
+//   negative_sums_of_16(p, sums)   of 256 int8: minus the sums of 16 neighbours
 //   q8_0, q4_0: bytes, load(block, blocks)    weight quants of 1 or
 //                                             dot_blocks neighbouring blocks
 //   load_input<Format>(p, blocks)  int8 inputs of as many blocks

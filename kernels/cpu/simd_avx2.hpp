@@ -120,6 +120,22 @@ SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
                    _mm_packs_epi16(shorts, shorts));
 }
 
+// The bytes are summed as unsigned ones, 8 at a time: x + 128 = x ^ 0x80.
+SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
+                                       std::int32_t* sums) {
+  for (int s = 0; s < 16; s += 2) {
+    const __m256i bytes =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + s * 16));
+    const __m256i biased = _mm256_xor_si256(bytes, _mm256_set1_epi8(-128));
+    const __m256i eights = _mm256_sad_epu8(biased, _mm256_setzero_si256());
+    const __m256i pairs =
+        _mm256_add_epi64(eights, _mm256_unpackhi_epi64(eights, eights));
+    sums[s] = 16 * 128 - _mm256_cvtsi256_si32(pairs);
+    sums[s + 1] =
+        16 * 128 - _mm_cvtsi128_si32(_mm256_extracti128_si256(pairs, 1));
+  }
+}
+
 // One block of 32 quants a step.
 inline constexpr int dot_blocks = 1;
 

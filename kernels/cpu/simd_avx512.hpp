@@ -124,6 +124,29 @@ SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
                    _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
 }
 
+// Sums of 16 of 128 bytes: the lower half of lane i is the sum of number
+// i / 2 of the first 64 (i even) or of the second 64 (i odd). The bytes are
+// summed as unsigned ones, 8 at a time: x + 128 = x ^ 0x80.
+SLUICE_INLINE __m512i biased_sums_of_16(const std::int8_t* p) {
+  const __m512i bias = _mm512_set1_epi8(-128);
+  const __m512i zero = _mm512_setzero_si512();
+  const __m512i first =
+      _mm512_sad_epu8(_mm512_xor_si512(_mm512_loadu_si512(p), bias), zero);
+  const __m512i second =
+      _mm512_sad_epu8(_mm512_xor_si512(_mm512_loadu_si512(p + 64), bias), zero);
+  return _mm512_add_epi64(_mm512_unpacklo_epi64(first, second),
+                          _mm512_unpackhi_epi64(first, second));
+}
+
+SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
+                                       std::int32_t* sums) {
+  const __m512i order = _mm512_set_epi32(30, 26, 22, 18, 28, 24, 20, 16, 14, 10,
+                                         6, 2, 12, 8, 4, 0);
+  const __m512i all = _mm512_permutex2var_epi32(biased_sums_of_16(p), order,
+                                                biased_sums_of_16(p + 128));
+  _mm512_storeu_si512(sums, _mm512_sub_epi32(_mm512_set1_epi32(16 * 128), all));
+}
+
 // Two blocks of 32 quants a step, one in each half. The last of an odd number
 // stands in the lower half, zeros in the upper.
 inline constexpr int dot_blocks = 2;

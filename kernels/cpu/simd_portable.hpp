@@ -124,6 +124,17 @@ SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
   }
 }
 
+SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
+                                       std::int32_t* sums) {
+  for (int s = 0; s < 16; ++s) {
+    std::int32_t total = 0;
+    for (int i = 0; i < 16; ++i) {
+      total -= p[s * 16 + i];
+    }
+    sums[s] = total;
+  }
+}
+
 // One block of 32 quants a step.
 inline constexpr int dot_blocks = 1;
 

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/contracts.hpp"
+#include "kernels/cpu/panel_group.hpp"
+
+// The products of one group of 256 k. Every output is summed in this order,
+// whatever the tile: the group's products in integers (32 k at a time for
+// scales per 32 k, else all of it); as floats times the scales of the weights,
+// block after block with fused multiply-adds, a min after its block; the
+// group's sum times the scale of x onto the total, group after group. At the
+// end the row's scale, if the type has one, and the bias.
+
+namespace sluice::SLUICE_ISA {
+
+/// One group of `Columns` neighbouring rows of x.
+struct group_input {
+  const std::int8_t* values;   // [columns, 256]
+  const float* scales;         // [columns]
+  const std::int32_t* sums16;  // [columns, 16], negated like all sums
+  const std::int32_t* sums32;  // [columns, 8]
+  const std::int16_t* short32; // [columns, 8]
+  const std::int32_t* sums;    // [columns]
+
+  SLUICE_INLINE bytes four(int column, int j) const {
+    return broadcast_four(values + column * group_columns + 4 * j);
+  }
+};
+
+SLUICE_INLINE group_input input_at(const integer_input& x, std::int64_t group,
+                                   std::int64_t column) {
+  const std::int64_t at = group * x.rows + column;
+  return {x.values + at * group_columns,
+          x.scales + at,
+          x.sums16 + at * 16,
+          x.sums32 + at * 8,
+          x.short32 + at * 8,
+          x.sums + at};
+}
+
+template <panel_format Format, bool Unpacked, int Panels, int Columns>
+struct group_product {
+  const panel_group<Format, Unpacked>* panels; // [Panels]
+  group_input x;
+  int blocks;
+  float* totals; // [Columns, Panels, panel_rows]
+
+  using integer_sums = ints[Columns][Panels];
+
+  // What integer sums start with: -zero * sum of x.
+  SLUICE_INLINE static ints start(std::int32_t negative_sum) {
+    const ints sum = broadcast(negative_sum);
+    return is_wide(Format) ? wide_start(sum)
+                           : times_power_of_two(sum, Format.zero_exponent);
+  }
+
+  SLUICE_INLINE static void begin(integer_sums& sums, const std::int32_t* of_x,
+                                  int stride) {
+#pragma GCC unroll 16
+    for (int c = 0; c < Columns; ++c) {
+      const ints first =
+          Format.zero_exponent < 0 ? broadcast(0) : start(of_x[c * stride]);
+#pragma GCC unroll 2
+      for (int p = 0; p < Panels; ++p) {
+        sums[c][p] = first;
+      }
+    }
+  }
+
+  // Adds four k's number j of the group.
+  SLUICE_INLINE void multiply(int j, integer_sums& sums) const {
+    bytes codes[Panels];
+#pragma GCC unroll 2
+    for (int p = 0; p < Panels; ++p) {
+      codes[p] = panels[p].line(j / 8, j % 8);
+    }
+#pragma GCC unroll 16
+    for (int c = 0; c < Columns; ++c) {
+      const bytes four = x.four(c, j);
+#pragma GCC unroll 2
+      for (int p = 0; p < Panels; ++p) {
+        sums[c][p] = is_wide(Format) ? dot_wide(sums[c][p], codes[p], four)
+                                     : dot(sums[c][p], codes[p], four);
+      }
+    }
+  }
+
+  template <class Each>
+  SLUICE_INLINE static void each(Each use) {
+#pragma GCC unroll 16
+    for (int c = 0; c < Columns; ++c) {
+#pragma GCC unroll 2
+      for (int p = 0; p < Panels; ++p) {
+        use(c, p);
+      }
+    }
+  }
+
+  // Adds the group's sum to the total.
+  SLUICE_INLINE void finish(int c, int p, vec sum) const {
+    float* total = totals + (c * Panels + p) * panel_rows;
+    store(total, fma(sum, set(x.scales[c]), load(total)));
+  }
+
+  // Scales of floats per 32 k.
+  SLUICE_INLINE void add_blocks() const {
+    vec parts[Columns][Panels];
+    each([&](int c, int p) { parts[c][p] = set(0); });
+    for (int b = 0; b < blocks; ++b) {
+      integer_sums sums;
+      begin(sums, x.sums32 + b, 8);
+#pragma GCC unroll 8
+      for (int j = 0; j < 8; ++j) {
+        multiply(b * 8 + j, sums);
+      }
+      vec scales[Panels];
+#pragma GCC unroll 2
+      for (int p = 0; p < Panels; ++p) {
+        scales[p] = panels[p].scale(b);
+      }
+      each([&](int c, int p) {
+        parts[c][p] = fma(to_float(sums[c][p]), scales[p], parts[c][p]);
+      });
+      if constexpr (Format.scales == scale_kind::f16_and_min_per_32) {
+        each([&](int c, int p) {
+          const vec sum = to_float(broadcast(-x.sums32[c * 8 + b]));
+          parts[c][p] = fma(panels[p].min(b), sum, parts[c][p]);
+        });
+      }
+    }
+    each([&](int c, int p) { finish(c, p, parts[c][p]); });
+  }
+
+  static constexpr bool subs_of_16 =
+      Format.scales == scale_kind::super_16 ||
+      Format.scales == scale_kind::super_16_and_min;
+  static constexpr bool has_mins =
+      Format.scales == scale_kind::super_32_and_min ||
+      Format.scales == scale_kind::super_16_and_min;
+
+  // The sum of mins times the sums of x, from the negated ones.
+  SLUICE_INLINE ints negative_mins(int c, int p) const {
+    ints sum = broadcast(0);
+    if constexpr (subs_of_16) {
+      for (int s = 0; s < 16; ++s) {
+        sum = add(sum,
+                  mul(panels[p].sub_min(s), broadcast(x.sums16[c * 16 + s])));
+      }
+    } else {
+#pragma GCC unroll 4
+      for (int pair = 0; pair < 4; ++pair) {
+        sum = dot_pairs(sum, panels[p].min_pair(pair),
+                        broadcast_two(x.short32 + c * 8 + 2 * pair));
+      }
+    }
+    return sum;
+  }
+
+  // Integer scales of 16 or 32 k below one float for all 256.
+  SLUICE_INLINE void add_super() const {
+    constexpr int subs = subs_of_16 ? 16 : 8;
+    constexpr int fours = 64 / subs;
+    integer_sums all;
+    each([&](int c, int p) { all[c][p] = broadcast(0); });
+    for (int s = 0; s < subs; s += 2) {
+#pragma GCC unroll 2
+      for (int half = 0; half < 2; ++half) {
+        integer_sums sums;
+        begin(sums, (subs_of_16 ? x.sums16 : x.sums32) + s + half, subs);
+#pragma GCC unroll 8
+        for (int j = 0; j < fours; ++j) {
+          multiply((s + half) * fours + j, sums);
+        }
+        ints scales[Panels];
+#pragma GCC unroll 2
+        for (int p = 0; p < Panels; ++p) {
+          scales[p] = panels[p].sub_scale(s + half);
+        }
+        each([&](int c, int p) {
+          all[c][p] = add(all[c][p], mul(sums[c][p], scales[p]));
+        });
+      }
+    }
+    each([&](int c, int p) {
+      const vec scale = panels[p].super_scale();
+      const vec sum = to_float(all[c][p]);
+      if constexpr (has_mins) {
+        const vec mins =
+            mul(to_float(negative_mins(c, p)), panels[p].super_min());
+        finish(c, p, fma(sum, scale, mins));
+      } else {
+        finish(c, p, mul(sum, scale));
+      }
+    });
+  }
+
+  // One scale for the whole row.
+  SLUICE_INLINE void add_plain() const {
+    integer_sums sums;
+    begin(sums, x.sums, 1);
+    for (int b = 0; b < blocks; ++b) {
+#pragma GCC unroll 8
+      for (int j = 0; j < 8; ++j) {
+        multiply(b * 8 + j, sums);
+      }
+    }
+    each([&](int c, int p) { finish(c, p, to_float(sums[c][p])); });
+  }
+
+  SLUICE_INLINE void run() const {
+    if constexpr (Format.scales == scale_kind::row) {
+      add_plain();
+    } else if constexpr (Format.scales == scale_kind::f16_per_32 ||
+                         Format.scales == scale_kind::f16_and_min_per_32 ||
+                         Format.scales == scale_kind::e8m0_per_32) {
+      add_blocks();
+    } else {
+      add_super();
+    }
+  }
+};
+
+} // namespace sluice::SLUICE_ISA
