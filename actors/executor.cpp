@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/executor.hpp"
 
+#include <utility>
+
 #include "actors/guard.hpp"
 #include "model/engine.hpp"
 
@@ -17,6 +19,8 @@ void executor_state::bind(std::uint32_t lane, batcher_actor batcher) {
 }
 
 void executor_state::run(frame<messages::StepPlan> plan) {
+  if (!std::exchange(pinned_, true))
+    device_->pin_caller(); // this thread is the actor's own and ends with it
   const auto found = batchers_.find(plan->lane());
   if (found == batchers_.end()) {
     spdlog::error("executor: plan {} names lane {}, which nobody is bound to",

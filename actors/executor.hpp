@@ -32,6 +32,7 @@ private:
   executor_actor::pointer self_;
   std::shared_ptr<sluice::engine> device_;
   std::unordered_map<std::uint32_t, batcher_actor> batchers_;
+  bool pinned_ = false;
 };
 
 executor_actor::behavior_type

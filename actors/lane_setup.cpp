@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 
 #include "kernels/check.hpp"
 #include "kernels/convert.hpp"
+#include "kernels/cpu_topology.hpp"
 #include "kernels/select.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 
@@ -35,10 +35,11 @@ std::optional<dtype> weight_type_of(const config::config& configuration) {
 
 engine_options device_of(const config::config& configuration) {
   engine_options options;
-  const auto cores = std::max(1u, std::thread::hardware_concurrency());
-  const auto wanted = configuration.executor.threads;
-  options.threads = static_cast<int>(wanted == 0 ? cores : wanted);
-  options.pin = configuration.executor.pin;
+  const auto machine = detect_cpus();
+  const auto wanted = static_cast<int>(configuration.executor.threads);
+  options.threads = wanted == 0 ? default_threads(machine) : wanted;
+  options.pin =
+      configuration.executor.pin && worth_pinning(machine, options.threads);
   if (!configuration.executor.isa.empty()) {
     options.isa = parse_instruction_set(configuration.executor.isa);
     if (!options.isa)

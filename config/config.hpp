@@ -35,9 +35,9 @@ struct model_section {
 };
 
 struct executor_section {
-  std::uint32_t threads = 0; // 0: one a core
+  std::uint32_t threads = 0; // 0: as many as the machine gives
   std::string isa;           // empty: the best this CPU has
-  bool pin = false;          // threads to cores
+  bool pin = true;           // threads to cores of their own
 };
 
 struct memory_section {

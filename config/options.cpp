@@ -50,12 +50,15 @@ void add_model(option_list& list, config& c) {
 
 void add_executor(option_list& list, config& c) {
   auto& s = c.executor;
-  list.add("executor.threads", s.threads, "Threads that compute; 0: one a core",
+  list.add("executor.threads", s.threads,
+           "Threads that compute; 0: one for each core that the affinity mask, "
+           "the cpuset and the CPU quota leave to the daemon",
            {0, 1024});
   list.add("executor.isa", s.isa,
            "Instruction set; empty: the best this CPU has", {},
            "|reference|portable|avx2|avx512");
-  list.add("executor.pin", s.pin, "Pin each thread to a core");
+  list.add("executor.pin", s.pin,
+           "Pin each thread to a core of its own if they use all the cores");
 }
 
 void add_memory(option_list& list, config& c) {

@@ -17,7 +17,7 @@ namespace sluice {
 struct engine_options {
   int threads = 1;                    // the caller included
   std::optional<instruction_set> isa; // nothing: the best of this CPU
-  bool pin = false;                   // bind threads to CPUs
+  bool pin = false;                   // bind threads to CPUs, if those suffice
 };
 
 /// The work of one device: its threads, its kernels and its lanes. Takes plans
@@ -46,6 +46,13 @@ public:
 
   /// @throws contract_violation for an unknown lane.
   lane_facts facts(std::uint32_t lane) const;
+
+  /// Binds the thread that will call step(), if threads are bound. Threads that
+  /// it starts afterwards would be bound to the same CPU.
+  void pin_caller() const { pool_.pin_caller(); }
+
+  /// Undoes pin_caller().
+  void unpin_caller() const { pool_.unpin_caller(); }
 
   /// Calls `observer` with every row of logits before it is sampled; for tests
   /// and scoring. An empty function ends it.

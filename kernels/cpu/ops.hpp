@@ -3,6 +3,7 @@
 
 #include "kernels/contracts.hpp"
 #include "kernels/ops.hpp"
+#include "kernels/sampling/row_passes.hpp"
 
 // The ops of this folder, once per instruction set.
 
@@ -15,6 +16,7 @@ void matmul(const matmul_args& args, thread_pool& pool);
 void rope_store_kv(const rope_store_kv_args& args, thread_pool& pool);
 void paged_attention(const paged_attention_args& args, thread_pool& pool);
 void swiglu(const swiglu_args& args, thread_pool& pool);
+sampled sample(const sample_args& args);
 
 /// Calls `row(r)` for every row, several rows a tile when rows are short:
 /// waking a thread costs more than a few thousand elements.

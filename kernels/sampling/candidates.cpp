@@ -13,22 +13,11 @@ namespace {
 
 constexpr float forbidden = -std::numeric_limits<float>::infinity();
 
-// The noise is -log(-log(u)) with u <= 1 - 2^-33, so at most 33 log(2).
-constexpr double most_noise = 22.9;
+// The noise is -log(-log(u)) with u <= 1 - 2^-33.
+static_assert(most_noise > 33 * 0.6931472);
 
 bool before(const candidate& a, const candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
-}
-
-float penalized(float logit, const token_count& seen,
-                const sampling_params& params) {
-  const float penalty = params.repetition_penalty;
-  logit = logit > 0 ? logit / penalty : logit * penalty;
-  if (seen.generated > 0) {
-    logit -= params.frequency_penalty * static_cast<float>(seen.generated);
-    logit -= params.presence_penalty;
-  }
-  return logit;
 }
 
 // Sorts the next `more` of the candidates behind the first `sorted` ones.
@@ -39,39 +28,10 @@ void sort_more(candidate_list list, std::size_t sorted, std::size_t more) {
   std::sort(first, middle, before);
 }
 
-double mass(candidate_list list) {
-  double sum = 0;
-  for (const candidate& c : list) {
-    sum += std::exp(static_cast<double>(c.logit));
-  }
-  return sum;
-}
-
 } // namespace
 
-void apply_penalties(candidate_list all, const sampling_params& params,
-                     std::span<const token_count> counts) {
-  for (const token_count& seen : counts) {
-    float& logit = all[static_cast<std::size_t>(seen.token)].logit;
-    logit = penalized(logit, seen, params);
-  }
-}
-
-void apply_bias(candidate_list all, std::span<const logit_bias> bias) {
-  for (const logit_bias& b : bias) {
-    all[static_cast<std::size_t>(b.token)].logit += b.bias;
-  }
-}
-
-void apply_mask(candidate_list all, std::span<const std::uint64_t> allowed) {
-  if (allowed.empty()) {
-    return;
-  }
-  for (std::size_t t = 0; t < all.size(); ++t) {
-    if ((allowed[t / 64] >> (t % 64) & 1) == 0) {
-      all[t].logit = forbidden;
-    }
-  }
+void sort_largest(candidate_list list, std::size_t count) {
+  sort_more(list, 0, count);
 }
 
 candidate_list keep_possible(candidate_list list) {
@@ -93,7 +53,7 @@ candidate_list keep_top_k(candidate_list list, std::int32_t k) {
   if (size == 0 || size >= list.size()) {
     return list;
   }
-  sort_more(list, 0, size);
+  sort_largest(list, size);
   return list.first(size);
 }
 
@@ -150,8 +110,12 @@ const candidate& draw(candidate_list list, const sample_key& key) {
   return *best;
 }
 
-double log_sum_exp(candidate_list list) {
-  return std::log(mass(list));
+double mass(candidate_list list) {
+  double sum = 0;
+  for (const candidate& c : list) {
+    sum += std::exp(static_cast<double>(c.logit));
+  }
+  return sum;
 }
 
 } // namespace sluice

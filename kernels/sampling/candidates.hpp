@@ -13,16 +13,8 @@ struct candidate {
 
 using candidate_list = std::span<candidate>;
 
-/// Repetition, frequency and presence penalties.
-/// @param all  the whole vocabulary, all[t].token == t.
-void apply_penalties(candidate_list all, const sampling_params& params,
-                     std::span<const token_count> counts);
-
-/// Adds the biases; `all` as in apply_penalties.
-void apply_bias(candidate_list all, std::span<const logit_bias> bias);
-
-/// Sets what the mask forbids to -infinity; an empty mask forbids nothing.
-void apply_mask(candidate_list all, std::span<const std::uint64_t> allowed);
+/// Sorts the `count` largest to the front; equal logits stand in id order.
+void sort_largest(candidate_list list, std::size_t count);
 
 /// Moves the candidates above -infinity to the front, in id order.
 candidate_list keep_possible(candidate_list list);
@@ -46,10 +38,13 @@ candidate_list keep_min_p(candidate_list list, float min_p);
 /// The candidate of the largest logit; the lowest id of equals.
 const candidate& largest(candidate_list list);
 
+/// What no token's noise exceeds.
+inline constexpr double most_noise = 22.9;
+
 /// The candidate of the largest logit + noise; the lowest id of equals.
 const candidate& draw(candidate_list list, const sample_key& key);
 
-/// log(sum(exp(logit))) in double, for logits of at most 0.
-double log_sum_exp(candidate_list list);
+/// sum(exp(logit)) in double, in the order of the list.
+double mass(candidate_list list);
 
 } // namespace sluice

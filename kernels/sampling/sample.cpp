@@ -1,72 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/check.hpp"
 #include "kernels/contracts.hpp"
-#include "kernels/sampling/candidates.hpp"
+#include "kernels/sampling/row_passes.hpp"
+#include "kernels/sampling/steps.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <new>
+#include <limits>
 
 namespace sluice {
 
 namespace {
 
-// By the exponent bits, which the compiler can vectorise.
+constexpr float infinity = std::numeric_limits<float>::infinity();
+
 bool all_finite(std::span<const float> logits) {
-  constexpr std::uint32_t exponent = 0x7f800000;
-  bool broken = false;
-  for (const float x : logits) {
-    broken |= (std::bit_cast<std::uint32_t>(x) & exponent) == exponent;
-  }
-  return !broken;
+  return std::all_of(logits.begin(), logits.end(),
+                     [](float x) { return std::isfinite(x); });
 }
 
-// Neither NaN, which would break every comparison, nor infinite.
-bool all_ordered(candidate_list list) {
-  return std::all_of(list.begin(), list.end(),
-                     [](const candidate& c) { return c.logit < HUGE_VALF; });
+bool nothing_possible(std::span<const float> row) {
+  return std::all_of(row.begin(), row.end(),
+                     [](float x) { return x == -infinity; });
 }
 
-// Log of the sum of exp of the model's own logits: what raw logprobs need.
-double raw_log_sum_exp(std::span<const float> logits) {
-  const double top = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float x : logits) {
-    sum += std::exp(x - top);
-  }
-  return top + std::log(sum);
+// Neither NaN, which would break every comparison, nor infinite above.
+bool all_ordered(std::span<const float> row) {
+  return std::all_of(row.begin(), row.end(),
+                     [](float x) { return x < infinity; });
 }
 
-// Insertion into a short sorted list; equal logits keep their id order.
-std::int32_t list_largest(std::span<const float> logits, double log_sum,
-                          std::span<token_logprob> top) {
+candidate_list list_possible(std::span<const float> row, candidate_list room) {
   std::size_t size = 0;
-  for (std::size_t t = 0; t < logits.size(); ++t) {
-    std::size_t at = std::min(size, top.size());
-    while (at > 0 && top[at - 1].logprob < logits[t]) {
-      --at;
-    }
-    if (at < top.size()) {
-      size = std::min(size + 1, top.size());
-      std::move_backward(top.begin() + static_cast<std::ptrdiff_t>(at),
-                         top.begin() + static_cast<std::ptrdiff_t>(size) - 1,
-                         top.begin() + static_cast<std::ptrdiff_t>(size));
-      top[at] = {static_cast<std::int32_t>(t), logits[t]};
+  for (std::size_t t = 0; t < row.size(); ++t) {
+    if (row[t] != -infinity) {
+      room[size++] = {row[t], static_cast<std::int32_t>(t)};
     }
   }
-  for (token_logprob& entry : top.first(size)) {
-    entry.logprob = static_cast<float>(entry.logprob - log_sum);
-  }
-  return static_cast<std::int32_t>(size);
-}
-
-candidate_list list_vocabulary(const sample_args& args) {
-  auto* items = reinterpret_cast<candidate*>(args.workspace.data());
-  for (std::size_t t = 0; t < args.logits.size(); ++t) {
-    new (items + t) candidate{args.logits[t], static_cast<std::int32_t>(t)};
-  }
-  return {items, args.logits.size()};
+  return room.first(size);
 }
 
 candidate_list filter(candidate_list list, const sampling_params& params) {
@@ -74,20 +45,6 @@ candidate_list filter(candidate_list list, const sampling_params& params) {
   list = keep_top_k(list, params.top_k);
   list = keep_top_p(list, params.top_p);
   return keep_min_p(list, params.min_p);
-}
-
-// Chooses among candidates that are possible and finite.
-void choose(candidate_list list, const sample_args& args, sampled& result) {
-  if (args.params.temperature == 0) {
-    result.token = largest(list).token;
-    return;
-  }
-  const candidate_list kept = filter(list, args.params);
-  const candidate& drawn = draw(kept, args.key);
-  result.token = drawn.token;
-  if (args.want_logprobs) {
-    result.logprob = static_cast<float>(drawn.logit - log_sum_exp(kept));
-  }
 }
 
 bool usable(const sampling_params& p) {
@@ -103,7 +60,21 @@ bool usable(const sampling_params& p) {
 std::size_t sample_workspace_bytes(std::int64_t vocabulary) {
   require(vocabulary >= 0 && vocabulary < (std::int64_t{1} << 31),
           "sample_workspace_bytes: vocabulary must be 0..2^31-1");
-  return static_cast<std::size_t>(vocabulary) * sizeof(candidate);
+  const auto floats = vocabulary + 2 * logit_blocks(vocabulary);
+  return static_cast<std::size_t>(vocabulary) * sizeof(candidate) +
+         static_cast<std::size_t>(floats) * sizeof(float);
+}
+
+sample_memory split_workspace(const sample_args& args) {
+  const std::size_t size = args.logits.size();
+  const auto blocks =
+      static_cast<std::size_t>(logit_blocks(static_cast<std::int64_t>(size)));
+  auto* room = reinterpret_cast<candidate*>(args.workspace.data());
+  auto* floats = reinterpret_cast<float*>(room + size);
+  return {.room = {room, size},
+          .changed = {floats, size},
+          .largest = {floats + size, blocks},
+          .order = {floats + size + blocks, blocks}};
 }
 
 void check(const sample_args& args) {
@@ -132,32 +103,42 @@ void check(const sample_args& args) {
   }
 }
 
+void choose_among_all(std::span<const float> row, const sample_args& args,
+                      candidate_list room, sampled& result) {
+  const candidate_list list = list_possible(row, room);
+  if (args.params.temperature == 0) {
+    result.token = largest(list).token;
+  } else {
+    draw_among(filter(list, args.params), args, result);
+  }
+}
+
+void draw_among(candidate_list kept, const sample_args& args, sampled& result) {
+  const candidate& drawn = draw(kept, args.key);
+  result.token = drawn.token;
+  if (args.want_logprobs) {
+    result.logprob = static_cast<float>(drawn.logit - std::log(mass(kept)));
+  }
+}
+
 sampled sample(const sample_args& args) {
   check(args);
+  const sample_memory memory = split_workspace(args);
   sampled result;
+  std::span<const float> row = args.logits;
+  if (changes_logits(args)) {
+    change_logits(args, memory.changed);
+    row = memory.changed;
+  }
   if (!all_finite(args.logits)) {
     result.status = sample_status::non_finite;
-    return result;
-  }
-  candidate_list list = list_vocabulary(args);
-  apply_penalties(list, args.params, args.counts);
-  apply_bias(list, args.bias);
-  apply_mask(list, args.allowed);
-  list = keep_possible(list);
-  if (list.empty()) {
+  } else if (nothing_possible(row)) {
     result.status = sample_status::nothing_allowed;
-    return result;
-  }
-  if (!all_ordered(list)) {
+  } else if (!all_ordered(row)) {
     result.status = sample_status::non_finite; // a penalty or bias overflowed
-    return result;
-  }
-  choose(list, args, result);
-  if (args.want_logprobs || !args.top.empty()) {
-    const double log_sum = raw_log_sum_exp(args.logits);
-    const auto chosen = static_cast<std::size_t>(result.token);
-    result.raw_logprob = static_cast<float>(args.logits[chosen] - log_sum);
-    result.top_count = list_largest(args.logits, log_sum, args.top);
+  } else {
+    choose_among_all(row, args, memory.room, result);
+    add_raw_logprobs(args, result);
   }
   return result;
 }

@@ -81,13 +81,13 @@ BOOST_AUTO_TEST_CASE(later_sources_win) {
 }
 
 BOOST_AUTO_TEST_CASE(every_type_is_read) {
-  const auto values = load_text("[executor]\nthreads = 3\npin = true\n"
+  const auto values = load_text("[executor]\nthreads = 3\npin = false\n"
                                 "[memory]\nkv_bytes = \"8GiB\"\n"
                                 "[limits]\nframe_bytes = 4096\n"
                                 "[clients]\nheartbeat = \"250ms\"\n")
                           .values;
   BOOST_TEST(values.executor.threads == 3u);
-  BOOST_TEST(values.executor.pin);
+  BOOST_TEST(!values.executor.pin);
   BOOST_TEST(values.memory.kv_bytes.count == 8ull << 30);
   BOOST_TEST(values.limits.frame_bytes.count == 4096u);
   BOOST_TEST(values.clients.heartbeat.count() == 250);
@@ -246,7 +246,7 @@ BOOST_AUTO_TEST_CASE(a_dump_reads_back) {
   loaded_config changed;
   changed.values.model.path = "C:\\models\\\"quoted\" # no comment";
   changed.values.limits.prompt_bytes = byte_size{123'457};
-  changed.values.executor.pin = true;
+  changed.values.executor.pin = false;
   const auto text = dump_toml(changed, dump_style::plain);
   BOOST_TEST(dump_toml(load_text(text), dump_style::plain) == text);
 }

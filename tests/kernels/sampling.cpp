@@ -6,8 +6,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <random>
 #include <set>
 
 namespace sluice::test {
@@ -15,6 +17,11 @@ namespace sluice::test {
 namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
+
+const std::vector<path>& all_paths() {
+  static const std::vector<path> found = paths();
+  return found;
+}
 
 // Everything a draw reads, with defaults that change nothing.
 struct request {
@@ -25,19 +32,37 @@ struct request {
   std::vector<std::uint64_t> allowed;
 };
 
+bool same_result(const sampled& a, const sampled& b) {
+  const auto bits = [](float x) { return std::bit_cast<std::uint32_t>(x); };
+  return a.status == b.status && a.token == b.token &&
+         bits(a.logprob) == bits(b.logprob) &&
+         bits(a.raw_logprob) == bits(b.raw_logprob) &&
+         a.top_count == b.top_count;
+}
+
+// Draws on the oracle, and on every path, which must agree in every bit.
 sampled draw(const request& r, sample_key key, bool logprobs = false,
              std::span<token_logprob> top = {}) {
   scratch space(
       sample_workspace_bytes(static_cast<std::int64_t>(r.logits.size())));
-  return sample({.logits = r.logits,
-                 .params = r.params,
-                 .bias = r.bias,
-                 .counts = r.counts,
-                 .allowed = r.allowed,
-                 .key = key,
-                 .want_logprobs = logprobs,
-                 .top = top,
-                 .workspace = space.span()});
+  const auto on = [&](const op_table& ops) {
+    return ops.sample({.logits = r.logits,
+                       .params = r.params,
+                       .bias = r.bias,
+                       .counts = r.counts,
+                       .allowed = r.allowed,
+                       .key = key,
+                       .want_logprobs = logprobs,
+                       .top = top,
+                       .workspace = space.span()});
+  };
+  const sampled expected = on(oracle());
+  for (const path& p : all_paths()) {
+    if (!same_result(on(*p.ops), expected)) {
+      BOOST_ERROR(p.name << " chooses otherwise than the oracle");
+    }
+  }
+  return expected;
 }
 
 // The tokens that 2,000 seeds draw: what the filters let through.
@@ -133,6 +158,62 @@ std::vector<filter_case> filter_cases() {
        {1}},
       {"a tiny temperature is greedy", {p, {.temperature = 1e-30f}}, {0}},
   };
+}
+
+// Rows as models make them and as nobody does: peaked, flat, rounded so that
+// many are equal, huge, with a few far ahead.
+std::vector<float> random_row(std::mt19937& random) {
+  constexpr std::int64_t sizes[] = {1, 2, 63, 64, 65, 300, 1000, 4099, 20000};
+  constexpr float scales[] = {0, 1e-3f, 1, 3, 10, 300, 1e30f};
+  auto row =
+      random_floats(sizes[random() % 9], static_cast<std::uint32_t>(random()),
+                    scales[random() % 7]);
+  if (random() % 3 == 0) {
+    for (float& x : row) {
+      x = std::round(x);
+    }
+  }
+  for (auto peaks = random() % 4; peaks > 0; --peaks) {
+    row[random() % row.size()] += static_cast<float>(random() % 12);
+  }
+  return row;
+}
+
+sampling_params random_params(std::mt19937& random) {
+  constexpr float temperatures[] = {0, 0.1f, 0.8f, 1, 1, 1.5f, 50, 1e-30f};
+  constexpr std::int32_t top_ks[] = {0, 0, 0, 1, 2, 20, 40, 500, 30000};
+  constexpr float top_ps[] = {1, 1, 1, 0.95f, 0.9f, 0.5f, 0.999f, 1e-6f};
+  constexpr float min_ps[] = {0, 0, 0, 0.05f, 0.4f, 1, 1e-6f};
+  sampling_params params;
+  params.temperature = temperatures[random() % 8];
+  params.top_k = top_ks[random() % 9];
+  params.top_p = top_ps[random() % 8];
+  params.min_p = min_ps[random() % 7];
+  if (random() % 4 == 0) {
+    params.repetition_penalty = 1.3f;
+    params.frequency_penalty = 0.4f;
+    params.presence_penalty = -0.2f;
+  }
+  return params;
+}
+
+request random_request(std::mt19937& random) {
+  request r{random_row(random), random_params(random), {}, {}, {}};
+  const auto size = static_cast<std::uint32_t>(r.logits.size());
+  const auto token = [&] { return static_cast<std::int32_t>(random() % size); };
+  for (auto n = random() % 3 * 4; n > 0; --n) {
+    r.counts.push_back({token(), static_cast<std::int32_t>(random() % 3)});
+  }
+  if (random() % 4 == 0) {
+    r.bias = {{token(), 5.0f}, {token(), -infinity}};
+  }
+  if (random() % 4 == 0) {
+    r.allowed.resize(size / 64 + 1);
+    for (auto& word : r.allowed) {
+      word = random() % 2 == 0 ? ~std::uint64_t{0} : random();
+    }
+  }
+  return r;
 }
 
 } // namespace
@@ -302,6 +383,24 @@ BOOST_AUTO_TEST_CASE(broken_logits_and_empty_choices_are_typed) {
   BOOST_TEST((status({{0, 1}, {}, {{0, -infinity}, {1, -infinity}}}) ==
               nothing_allowed));
   BOOST_TEST((status({{0, 1}, {}, {{0, -infinity}}, {}, {0b11}}) == ok));
+}
+
+BOOST_AUTO_TEST_CASE(every_path_draws_what_the_oracle_draws) {
+  std::mt19937 random{20};
+  for (std::uint32_t i = 0; i < 3000; ++i) {
+    const request r = random_request(random);
+    draw(r, {i, i % 3, i * 7}, random() % 4 == 0); // compares
+  }
+}
+
+BOOST_AUTO_TEST_CASE(broken_logits_are_found_wherever_they_stand) {
+  for (const std::size_t at : {0, 63, 64, 130, 191, 192, 193}) {
+    for (const float broken : {NAN, infinity, -infinity}) {
+      request r{random_floats(194, 3), {}};
+      r.logits[at] = broken;
+      BOOST_TEST((draw(r, {0, 0, 0}).status == sample_status::non_finite));
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(parameters_out_of_range_are_refused) {

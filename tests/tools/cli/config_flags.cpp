@@ -32,9 +32,9 @@ BOOST_AUTO_TEST_SUITE(cli_config_flags)
 
 BOOST_AUTO_TEST_CASE(flags_set_options) {
   const auto loaded =
-      load_line("--memory.kv_bytes 1GiB --executor.pin on --limits.queue=7");
+      load_line("--memory.kv_bytes 1GiB --executor.pin off --limits.queue=7");
   BOOST_TEST(loaded.values.memory.kv_bytes.count == 1u << 30);
-  BOOST_TEST(loaded.values.executor.pin);
+  BOOST_TEST(!loaded.values.executor.pin);
   BOOST_TEST(loaded.values.limits.queue == 7u);
   BOOST_TEST(loaded.origins.at("limits.queue") == "--limits.queue");
 }
