@@ -100,8 +100,8 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
-SLUICE_INLINE __m256i load_32_bytes(const std::byte* p) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+SLUICE_INLINE __m256i load_32_bytes(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
 }
 
 SLUICE_INLINE vec load_bf16_even(const std::byte* p) {

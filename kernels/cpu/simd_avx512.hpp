@@ -197,10 +197,9 @@ SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
                                        std::int32_t* sums) {
   const __m512i order = _mm512_set_epi32(30, 26, 22, 18, 28, 24, 20, 16, 14, 10,
                                          6, 2, 12, 8, 4, 0);
-  const __m512i all = _mm512_permutex2var_epi32(
-      biased_sums_of_16(p), order, biased_sums_of_16(p + 128));
-  _mm512_storeu_si512(sums,
-                      _mm512_sub_epi32(_mm512_set1_epi32(16 * 128), all));
+  const __m512i all = _mm512_permutex2var_epi32(biased_sums_of_16(p), order,
+                                                biased_sums_of_16(p + 128));
+  _mm512_storeu_si512(sums, _mm512_sub_epi32(_mm512_set1_epi32(16 * 128), all));
 }
 
 // Two blocks of 32 quants a step, one in each half. The last of an odd number

@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/bench/kernels/op_calls.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <exception>
+#include <iterator>
 
 namespace sluice::bench {
 
 std::size_t workspace_bytes(const matrix_view& weight, std::int64_t m) {
-  return matmul_workspace_bytes(weight.type, m, weight.columns);
+  return matmul_workspace_bytes(m, weight.columns);
 }
 
 void call_matmul(const kernels_under_test& under, const activations& x,
                  std::span<const matrix_view> weights,
                  std::span<const activations> outs,
                  std::span<std::byte> workspace) {
-  for (std::size_t i = 0; i < weights.size(); ++i)
-    under.ops.matmul({.x = x,
-                      .weight = weights[i],
-                      .bias = {},
-                      .out = outs[i],
-                      .workspace = workspace},
-                     under.pool);
+  projection all[8];
+  const auto count = std::min(weights.size(), std::size(all));
+  for (std::size_t i = 0; i < count; ++i)
+    all[i] = {.weight = weights[i], .bias = {}, .out = outs[i]};
+  under.ops.matmul(
+      {.x = x, .projections = {all, count}, .workspace = workspace},
+      under.pool);
 }
 
 void call_attention(const kernels_under_test& under,
