@@ -42,8 +42,10 @@ private:
   std::uint64_t used_ = 0;
 };
 
-std::uint64_t workspace_bytes(const weights& tensors, std::int64_t rows) {
-  std::uint64_t most = 0;
+std::uint64_t workspace_bytes(const loaded_model& model, std::int64_t rows) {
+  const auto& tensors = model.tensors;
+  std::uint64_t most = paged_attention_workspace_bytes(model.arch.heads,
+                                                       model.arch.head_dim);
   const auto see = [&](const matrix_view& w) {
     most = std::max<std::uint64_t>(
         most, matmul_workspace_bytes(w.type, rows, w.columns));
@@ -80,7 +82,7 @@ transformer_scratch::transformer_scratch(const loaded_model& model,
   const auto& a = model.arch;
   const std::int64_t rows = max_tokens;
   const std::int64_t head_dim = a.head_dim;
-  const auto workspace_size = workspace_bytes(model.tensors, rows);
+  const auto workspace_size = workspace_bytes(model, rows);
   const auto place = [&](std::byte* base) {
     layout parts{base};
     residual = parts.matrix(rows, a.hidden);
