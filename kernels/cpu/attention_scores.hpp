@@ -42,10 +42,10 @@ SLUICE_INLINE void transpose_rows(const key_rows& rows, float* keys,
 
 /// The general case of transpose_keys: rows are copied and padded with zeros.
 template <class Format>
-[[gnu::noinline]] void
-transpose_copied(const kv_rows& rows, std::int64_t position,
-                 const position_range& range, float* keys,
-                 row_prefetcher& ahead) {
+[[gnu::noinline]] void transpose_copied(const kv_rows& rows,
+                                        std::int64_t position,
+                                        const position_range& range,
+                                        float* keys, row_prefetcher& ahead) {
   constexpr std::int64_t width = lanes * 4;
   const std::int64_t bytes = rows.kv.head_dim * Format::bytes;
   const std::int64_t padded = (bytes + width - 1) / width * width;
@@ -155,6 +155,19 @@ SLUICE_INLINE int score_queries(const span_queries& queries, int query,
   return query;
 }
 
+/// What the dot products of a tile's keys are multiplied by: the scale of the
+/// scores and, of i8, of each key.
+SLUICE_INLINE void set_factors(const kv_rows& rows, const position_range& range,
+                               std::int64_t tile, float scale, float* factors) {
+  if (rows.kv.type == dtype::i8) {
+    gather_scales(rows, rows.kv.k_scales, range, tile, factors);
+  }
+  for (int j = 0; j < tile_positions; j += lanes) {
+    const vec key = rows.kv.type == dtype::i8 ? load(factors + j) : set(1);
+    store(factors + j, mul(key, set(scale)));
+  }
+}
+
 /// Scores of every query at the positions of `seen`, counted from the span's
 /// start.
 template <class Format>
@@ -170,9 +183,8 @@ SLUICE_INLINE void score_span(const kv_rows& rows, const span_queries& queries,
                              {start + wanted.first, start + wanted.end},
                              scratch.keys + j - t, ahead);
     }
-    for (float& factor : scratch.factors) {
-      factor = queries.scale;
-    }
+    set_factors(rows, {start + wanted.first, start + wanted.end}, start + t,
+                queries.scale, scratch.factors);
     const std::int64_t head_dim = rows.kv.head_dim;
     int query = score_queries<4>(queries, 0, head_dim, t, scratch, ahead);
     query = score_queries<2>(queries, query, head_dim, t, scratch, ahead);
@@ -209,6 +221,14 @@ SLUICE_INLINE span_softmax exponentiate(float* scores,
     total = add(total, weight);
   }
   return {found, sum(total)};
+}
+
+/// Multiplies the weights of `seen` by the scales of their values.
+SLUICE_INLINE void scale_weights(float* weights, const float* scales,
+                                 const position_range& seen) {
+  for (std::int64_t j = seen.first / lanes * lanes; j < seen.end; j += lanes) {
+    store(weights + j, mul(load(weights + j), load(scales + j)));
+  }
 }
 
 } // namespace sluice::SLUICE_ISA

@@ -67,6 +67,18 @@ struct kv_rows {
   }
 };
 
+/// Copies the scales of the positions of `range` to `to`, which stands for
+/// position `start`, in whole runs.
+SLUICE_INLINE void gather_scales(const kv_rows& rows, const float* scales,
+                                 const position_range& range,
+                                 std::int64_t start, float* to) {
+  for (std::int64_t at = range.first / run_positions * run_positions;
+       at < range.end; at += run_positions) {
+    __builtin_memcpy(to + (at - start), scales + rows.of(at),
+                     run_positions * sizeof(float));
+  }
+}
+
 /// Asks for rows of K or V long before they are read, a line (64 bytes) at a
 /// time, so that memory is busy all the time while the kernels compute.
 class row_prefetcher {
@@ -156,7 +168,8 @@ struct span_scratch {
   static constexpr int stride = span_positions + 16; // off the cache's sets
   alignas(64) float scores[most_queries * stride];
   alignas(64) float keys[most_head_dim * tile_positions];
-  alignas(64) float factors[tile_positions]; // a score is factor * (q . k)
+  alignas(64) float factors[tile_positions];      // a score is factor * (q . k)
+  alignas(64) float value_scales[span_positions]; // of i8
 };
 
 } // namespace sluice::SLUICE_ISA

@@ -85,6 +85,30 @@ struct block_memory {
   span_scratch scratch;
 };
 
+// Turns the scores of a span into the weights of its values, and merges the
+// softmax of each query.
+void weigh_positions(const kv_rows& rows, std::int64_t start,
+                     const position_range& any, block_memory& memory) {
+  const bool scaled = rows.kv.type == dtype::i8;
+  span_scratch& scratch = memory.scratch;
+  if (scaled) {
+    gather_scales(rows, rows.kv.v_scales, {start + any.first, start + any.end},
+                  start, scratch.value_scales);
+  }
+  for (int i = 0; i < memory.queries.count; ++i) {
+    const position_range& seen = memory.queries.seen[i];
+    if (seen.first >= seen.end) {
+      continue;
+    }
+    float* weights = scratch.scores + i * span_scratch::stride;
+    memory.factors[i] =
+        merge(memory.results[i].state, exponentiate(weights, seen));
+    if (scaled) {
+      scale_weights(weights, scratch.value_scales, seen);
+    }
+  }
+}
+
 // Adds the span at `start` to the results of every query that sees part of it.
 // Memory works ahead: values are asked for while scores are computed, the next
 // span's keys while values are summed. Nobody has asked for the keys of the
@@ -119,14 +143,7 @@ void add_span(const block& at, std::int64_t start, const position_range& all,
   ahead.start(
       rows.kv.k,
       {start + span_positions, lower(start + 2 * span_positions, all.end)}, 1);
-  for (int i = 0; i < queries.count; ++i) {
-    if (queries.seen[i].first < queries.seen[i].end) {
-      memory.factors[i] =
-          merge(memory.results[i].state,
-                exponentiate(memory.scratch.scores + i * span_scratch::stride,
-                             queries.seen[i]));
-    }
-  }
+  weigh_positions(rows, start, any, memory);
   weigh_span<Format>(rows, start,
                      {queries, memory.scratch, memory.factors, memory.results},
                      ahead);
@@ -350,6 +367,8 @@ void paged_attention(const paged_attention_args& args, thread_pool& pool) {
     return run<f16_format>(args, pool);
   case dtype::bf16:
     return run<bf16_format>(args, pool);
+  case dtype::i8:
+    return run<i8_format>(args, pool);
   default:
     return run<f32_format>(args, pool);
   }
