@@ -96,7 +96,10 @@ struct rope_angles_args {
 enum class rope_layout : std::uint8_t { half_split, interleaved };
 
 /// Rotates q and k in place and stores k and v into the cache, rounded to
-/// the cache dtype. Elements past rotary_dim are not rotated.
+/// the cache dtype. Elements past rotary_dim are not rotated. For i8, a head
+/// has scale = max|x| / 127 in f32 and x / scale rounded to nearest even; one
+/// below 1e-30 throughout counts as 0, one with a NaN or an infinity gets the
+/// scale NaN, so that whatever reads it becomes NaN.
 struct rope_store_kv_args {
   activations q;                  // [tokens, heads * head_dim], in place
   activations k;                  // [tokens, kv_heads * head_dim], in place

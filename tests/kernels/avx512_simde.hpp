@@ -81,8 +81,20 @@ inline __m256i emulated_cvtepi32_epi16(__m512i x) {
   return _mm256_permute4x64_epi64(mixed, 0xd8);
 }
 
+inline __m512i emulated_cvtepi8_epi32(__m128i x) {
+  return join(_mm256_cvtepi8_epi32(x),
+              _mm256_cvtepi8_epi32(_mm_srli_si128(x, 8)));
+}
+
+inline __m512i emulated_srai_epi32(__m512i x, int bits) {
+  return join(_mm256_srai_epi32(half(x, 0), bits),
+              _mm256_srai_epi32(half(x, 1), bits));
+}
+
 } // namespace sluice::SLUICE_ISA
 
+#define _mm512_cvtepi8_epi32 emulated_cvtepi8_epi32
+#define _mm512_srai_epi32 emulated_srai_epi32
 #define _mm512_shuffle_f32x4 simde_mm512_shuffle_f32x4
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
 #define _mm512_cvtps_epi32 emulated_cvtps_epi32
