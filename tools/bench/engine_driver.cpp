@@ -36,7 +36,7 @@ engine_driver::engine_driver(driver_options options,
   if (options_.threads == 0)
     options_.threads = std::max(1u, std::thread::hardware_concurrency());
   engine_ = std::make_unique<engine>(
-      engine_options{static_cast<int>(options_.threads), {}, false});
+      engine_options{static_cast<int>(options_.threads), {}, true});
   load_options loading;
   loading.progress = progress;
   loading.packing = &engine_->packing();
@@ -48,6 +48,11 @@ engine_driver::engine_driver(driver_options options,
   lane.kv_pages = options_.sequences * pages_of(options_.tokens_each);
   lane.max_step_tokens = std::max(options_.step_tokens, options_.sequences);
   lane_ = engine_->add_lane(model, lane);
+  engine_->pin_caller(); // after loading, which starts threads
+}
+
+engine_driver::~engine_driver() {
+  engine_->unpin_caller(); // threads that it starts later may run anywhere
 }
 
 machine engine_driver::facts() const {

@@ -24,10 +24,15 @@ struct driver_options {
 /// Its sequences have random prompts and grow together.
 class engine_driver {
 public:
-  /// Loads the model. Sequences are made no longer than its context.
+  /// Loads the model, and binds the calling thread to a CPU. Sequences are made
+  /// no longer than its context.
   /// @throws model_error, contract_violation, memory_error.
   explicit engine_driver(driver_options options,
                          const progress_fn& progress = {});
+
+  ~engine_driver();
+  engine_driver(const engine_driver&) = delete;
+  engine_driver& operator=(const engine_driver&) = delete;
 
   machine facts() const;
 

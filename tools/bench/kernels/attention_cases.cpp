@@ -37,16 +37,14 @@ public:
     half_bytes_ = static_cast<std::size_t>(one.pages) * page_tokens *
                   row_bytes(type, shape.kv_heads * shape.head_dim);
     fill(one);
+    workspace_ =
+        mapping{attention_workspace_bytes(next_call()), "benchmark workspace"};
   }
 
   void run() {
-    call_attention(under_, {.q = q_.next(),
-                            .cache = caches_[next_++ % caches_.size()],
-                            .pages = pages_,
-                            .row_sequences = sequences_,
-                            .positions = positions_,
-                            .heads = heads_,
-                            .out = out_.next()});
+    auto call = next_call();
+    call.workspace = {workspace_.data(), workspace_.bytes()};
+    call_attention(under_, call);
   }
 
   double cache_bytes() const { return 2 * static_cast<double>(half_bytes_); }
@@ -54,6 +52,17 @@ public:
 private:
   static std::size_t pages_for(std::int64_t tokens) {
     return static_cast<std::size_t>((tokens + page_tokens - 1) / page_tokens);
+  }
+
+  attention_call next_call() {
+    return {.q = q_.next(),
+            .cache = caches_[next_++ % caches_.size()],
+            .pages = pages_,
+            .row_sequences = sequences_,
+            .positions = positions_,
+            .heads = heads_,
+            .out = out_.next(),
+            .workspace = {}};
   }
 
   /// K and V are the same random rows in every cache.
@@ -95,6 +104,7 @@ private:
   float_buffer out_;
   std::size_t half_bytes_ = 0;
   mapping memory_;
+  mapping workspace_;
   std::vector<kv_view> caches_;
   std::size_t next_ = 0;
 };

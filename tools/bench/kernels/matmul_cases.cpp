@@ -57,8 +57,9 @@ public:
       buffers_.push_back(std::make_unique<float_buffer>(m, shape.rows));
       outs_.push_back(buffers_.back()->next());
     }
-    workspace_ = mapping{workspace_bytes(weights_.next_layer().front(), m),
-                         "benchmark workspace"};
+    workspace_ =
+        mapping{matmul_workspace_bytes(weights_.next_layer().front(), m),
+                "benchmark workspace"};
   }
 
   void run() {

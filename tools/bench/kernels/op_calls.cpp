@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/bench/kernels/op_calls.hpp"
 
-#include <algorithm>
+#include <array>
 #include <cmath>
 #include <exception>
-#include <iterator>
 
 namespace sluice::bench {
 
-std::size_t workspace_bytes(const matrix_view& weight, std::int64_t m) {
-  return matmul_workspace_bytes(m, weight.columns);
+std::size_t matmul_workspace_bytes(const matrix_view& weight, std::int64_t m) {
+  return ::sluice::matmul_workspace_bytes(m, weight.columns);
+}
+
+std::size_t attention_workspace_bytes(const attention_call& call) {
+  return paged_attention_workspace_bytes(call.heads, call.cache.head_dim);
 }
 
 void call_matmul(const kernels_under_test& under, const activations& x,
                  std::span<const matrix_view> weights,
                  std::span<const activations> outs,
                  std::span<std::byte> workspace) {
-  projection all[8];
-  const auto count = std::min(weights.size(), std::size(all));
-  for (std::size_t i = 0; i < count; ++i)
-    all[i] = {.weight = weights[i], .bias = {}, .out = outs[i]};
-  under.ops.matmul(
-      {.x = x, .projections = {all, count}, .workspace = workspace},
-      under.pool);
+  std::array<projection, most_projections> projections;
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    projections.at(i) = {.weight = weights[i], .bias = {}, .out = outs[i]};
+  under.ops.matmul({.x = x,
+                    .projections = {projections.data(), weights.size()},
+                    .workspace = workspace},
+                   under.pool);
 }
 
 void call_attention(const kernels_under_test& under,
@@ -35,7 +38,8 @@ void call_attention(const kernels_under_test& under,
                              .positions = call.positions,
                              .heads = call.heads,
                              .scale = 1 / std::sqrt(width),
-                             .out = call.out},
+                             .out = call.out,
+                             .workspace = call.workspace},
                             under.pool);
 }
 

@@ -17,8 +17,11 @@ struct kernels_under_test {
   thread_pool& pool;
 };
 
-/// Bytes of scratch memory for these products of [m, K] activations.
-std::size_t workspace_bytes(const matrix_view& weight, std::int64_t m);
+/// Bytes of scratch memory for products of [m, K] activations.
+std::size_t matmul_workspace_bytes(const matrix_view& weight, std::int64_t m);
+
+/// Matrices of one call, at most.
+inline constexpr std::size_t most_projections = 3;
 
 /// Products of the same x with several matrices, one output each.
 void call_matmul(const kernels_under_test& under, const activations& x,
@@ -35,7 +38,12 @@ struct attention_call {
   std::span<const std::int32_t> positions;
   std::int64_t heads;
   activations out;
+  std::span<std::byte> workspace;
 };
+
+/// Bytes of scratch memory for a call; its own workspace does not matter.
+std::size_t attention_workspace_bytes(const attention_call& call);
+
 void call_attention(const kernels_under_test& under,
                     const attention_call& call);
 
