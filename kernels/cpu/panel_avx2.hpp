@@ -92,10 +92,10 @@ SLUICE_INLINE ints dot_pairs(ints sums, const std::byte* pairs, ints x) {
 SLUICE_INLINE __m128i load_8_bytes(const std::byte* p) {
   return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
 }
-SLUICE_INLINE ints load_u8(const std::byte* p) {
+SLUICE_INLINE ints ints_of_u8(const std::byte* p) {
   return _mm256_cvtepu8_epi32(load_8_bytes(p));
 }
-SLUICE_INLINE ints load_i8(const std::byte* p) {
+SLUICE_INLINE ints ints_of_i8(const std::byte* p) {
   return _mm256_cvtepi8_epi32(load_8_bytes(p));
 }
 
@@ -107,7 +107,7 @@ SLUICE_INLINE ints high_half(ints pairs) {
 }
 
 SLUICE_INLINE vec load_e8m0_half(const std::byte* p) {
-  const ints exponent = load_u8(p);
+  const ints exponent = ints_of_u8(p);
   const ints normal =
       _mm256_slli_epi32(_mm256_sub_epi32(exponent, broadcast(1)), 23);
   const ints subnormal = _mm256_sllv_epi32(broadcast(0x00200000), exponent);

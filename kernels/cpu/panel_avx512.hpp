@@ -89,10 +89,10 @@ SLUICE_INLINE vec to_float(ints x) {
 SLUICE_INLINE __m128i load_16_bytes(const std::byte* p) {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
 }
-SLUICE_INLINE ints load_u8(const std::byte* p) {
+SLUICE_INLINE ints ints_of_u8(const std::byte* p) {
   return _mm512_cvtepu8_epi32(load_16_bytes(p));
 }
-SLUICE_INLINE ints load_i8(const std::byte* p) {
+SLUICE_INLINE ints ints_of_i8(const std::byte* p) {
   return _mm512_cvtepi8_epi32(load_16_bytes(p));
 }
 
@@ -104,7 +104,7 @@ SLUICE_INLINE ints high_half(ints pairs) {
 }
 
 SLUICE_INLINE vec load_e8m0_half(const std::byte* p) {
-  const ints exponent = load_u8(p);
+  const ints exponent = ints_of_u8(p);
   const ints normal =
       _mm512_slli_epi32(_mm512_sub_epi32(exponent, broadcast(1)), 23);
   const ints subnormal = _mm512_sllv_epi32(broadcast(0x00200000), exponent);

@@ -74,16 +74,16 @@ struct panel_group {
 
   SLUICE_INLINE ints sub_scale(int sub) const {
     if constexpr (Format.scales == scale_kind::super_32_and_min) {
-      return load_u8(scales + (4 + sub) * panel_rows);
+      return ints_of_u8(scales + (4 + sub) * panel_rows);
     } else if constexpr (Format.scales == scale_kind::super_16_and_min) {
-      return low_half(load_u8(scales + (4 + sub) * panel_rows));
+      return low_half(ints_of_u8(scales + (4 + sub) * panel_rows));
     } else {
-      return load_i8(scales + (2 + sub) * panel_rows);
+      return ints_of_i8(scales + (2 + sub) * panel_rows);
     }
   }
 
   SLUICE_INLINE ints sub_min(int sub) const {
-    return high_half(load_u8(scales + (4 + sub) * panel_rows));
+    return high_half(ints_of_u8(scales + (4 + sub) * panel_rows));
   }
 
   SLUICE_INLINE const std::byte* min_pair(int pair) const {

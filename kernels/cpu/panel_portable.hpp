@@ -105,11 +105,11 @@ SLUICE_INLINE ints dot_pairs(ints sums, const std::byte* pairs, ints x) {
   return sums;
 }
 
-SLUICE_INLINE ints load_u8(const std::byte* p) {
+SLUICE_INLINE ints ints_of_u8(const std::byte* p) {
   using four = std::uint8_t __attribute__((vector_size(4)));
   return __builtin_convertvector(load_as<four>(p), ints);
 }
-SLUICE_INLINE ints load_i8(const std::byte* p) {
+SLUICE_INLINE ints ints_of_i8(const std::byte* p) {
   using four = std::int8_t __attribute__((vector_size(4)));
   return __builtin_convertvector(load_as<four>(p), ints);
 }
@@ -122,7 +122,7 @@ SLUICE_INLINE ints high_half(ints pairs) {
 }
 
 SLUICE_INLINE vec load_e8m0_half(const std::byte* p) {
-  const ints exponent = load_u8(p);
+  const ints exponent = ints_of_u8(p);
   const ints normal = (exponent - 1) << 23;
   const ints subnormal = broadcast(0x00200000) << (exponent & 1);
   return reinterpret_cast<vec>(exponent < 2 ? subnormal : normal);

@@ -27,7 +27,7 @@
 //   dot_pairs(sums, p, x)      sums + the products of 2 u8 a row at p with the
 //                              pair of int16 of broadcast_two
 //   add mul to_float           of ints
-//   load_u8 load_i8            one byte a row to ints; load_f16 of simd.hpp
+//   ints_of_u8 ints_of_i8            one byte a row to ints; load_f16 of simd.hpp
 //   low_half high_half         the nibbles of bytes in ints
 //   load_e8m0_half(p)          2^(byte - 128), one byte a row
 //   prefetch(p)                into the nearest cache
