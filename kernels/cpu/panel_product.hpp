@@ -67,8 +67,10 @@ struct group_product {
     }
   }
 
-  // Adds four k's number j of the group.
-  SLUICE_INLINE void multiply(int j, integer_sums& sums) const {
+  // Adds the products of four k's number j of the group to all sums: what
+  // `add_products(sum, codes, x)` makes of them.
+  template <class Sums, class Add>
+  SLUICE_INLINE void multiply(int j, Sums& sums, Add add_products) const {
     bytes codes[Panels];
 #pragma GCC unroll 2
     for (int p = 0; p < Panels; ++p) {
@@ -79,8 +81,40 @@ struct group_product {
       const bytes four = x.four(c, j);
 #pragma GCC unroll 2
       for (int p = 0; p < Panels; ++p) {
-        sums[c][p] = is_wide(Format) ? dot_wide(sums[c][p], codes[p], four)
-                                     : dot(sums[c][p], codes[p], four);
+        sums[c][p] = add_products(sums[c][p], codes[p], four);
+      }
+    }
+  }
+
+  // Adds `Count` fours from number j on, as many as fit in narrow sums first.
+  template <int Count>
+  SLUICE_INLINE void multiply_all(int j, integer_sums& sums) const {
+    constexpr int fit =
+        is_wide(Format) ? 0 : lines_in_shorts(largest_code(Format));
+    constexpr int step = fit < 2 ? 1 : (fit < Count ? fit : Count);
+    static_assert(Count % step == 0);
+    if constexpr (step == 1) {
+#pragma GCC unroll 8
+      for (int i = 0; i < Count; ++i) {
+        multiply(j + i, sums, [](ints sum, bytes codes, bytes four) {
+          return is_wide(Format) ? dot_wide(sum, codes, four)
+                                 : dot(sum, codes, four);
+        });
+      }
+    } else {
+#pragma GCC unroll 4
+      for (int first = 0; first < Count; first += step) {
+        shorts parts[Columns][Panels];
+        each([&](int c, int p) { parts[c][p] = shorts{}; });
+#pragma GCC unroll 8
+        for (int i = 0; i < step; ++i) {
+          multiply(j + first + i, parts,
+                   [](shorts sum, bytes codes, bytes four) {
+                     return add_line(sum, codes, four);
+                   });
+        }
+        each(
+            [&](int c, int p) { sums[c][p] = widen(sums[c][p], parts[c][p]); });
       }
     }
   }
@@ -109,10 +143,7 @@ struct group_product {
     for (int b = 0; b < blocks; ++b) {
       integer_sums sums;
       begin(sums, x.sums32 + b, 8);
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) {
-        multiply(b * 8 + j, sums);
-      }
+      multiply_all<8>(b * 8, sums);
       vec scales[Panels];
 #pragma GCC unroll 2
       for (int p = 0; p < Panels; ++p) {
@@ -167,10 +198,7 @@ struct group_product {
       for (int half = 0; half < 2; ++half) {
         integer_sums sums;
         begin(sums, (subs_of_16 ? x.sums16 : x.sums32) + s + half, subs);
-#pragma GCC unroll 8
-        for (int j = 0; j < fours; ++j) {
-          multiply((s + half) * fours + j, sums);
-        }
+        multiply_all<fours>((s + half) * fours, sums);
         ints scales[Panels];
 #pragma GCC unroll 2
         for (int p = 0; p < Panels; ++p) {
@@ -199,10 +227,7 @@ struct group_product {
     integer_sums sums;
     begin(sums, x.sums, 1);
     for (int b = 0; b < blocks; ++b) {
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) {
-        multiply(b * 8 + j, sums);
-      }
+      multiply_all<8>(b * 8, sums);
     }
     each([&](int c, int p) { finish(c, p, to_float(sums[c][p])); });
   }
