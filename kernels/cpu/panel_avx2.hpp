@@ -67,10 +67,20 @@ SLUICE_INLINE vec to_float(ints x) {
   return _mm256_cvtepi32_ps(x);
 }
 
-// Pairs of products as 16 bits saturate: 2 * 127 * 127 does not.
+// A pair of products fits into 16 bits for codes below 128, of small codes
+// several do.
+using shorts = __m256i;
+constexpr int lines_in_shorts(int code) {
+  return 32767 / (2 * 127 * code);
+}
+SLUICE_INLINE shorts add_line(shorts sums, bytes codes, bytes x) {
+  return _mm256_add_epi16(sums, _mm256_maddubs_epi16(codes, x));
+}
+SLUICE_INLINE ints widen(ints sums, shorts parts) {
+  return add(sums, _mm256_madd_epi16(parts, _mm256_set1_epi16(1)));
+}
 SLUICE_INLINE ints dot(ints sums, bytes codes, bytes x) {
-  const __m256i pairs = _mm256_maddubs_epi16(codes, x);
-  return add(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  return widen(sums, _mm256_maddubs_epi16(codes, x));
 }
 
 // The codes become signed, |code| * (x with its sign): 2 * 128 * 127 at most.

@@ -65,6 +65,18 @@ SLUICE_INLINE ints dot(ints sums, bytes codes, bytes x) {
 SLUICE_INLINE ints dot_wide(ints sums, bytes codes, bytes x) {
   return _mm512_dpbusd_epi32(sums, codes, x);
 }
+// VNNI sums four products into 32 bits at once.
+using shorts = ints;
+constexpr int lines_in_shorts(int) {
+  return 0;
+}
+SLUICE_INLINE shorts add_line(shorts sums, bytes codes, bytes x) {
+  return dot(sums, codes, x);
+}
+SLUICE_INLINE ints widen(ints sums, shorts parts) {
+  return _mm512_add_epi32(sums, parts);
+}
+
 SLUICE_INLINE ints wide_start(ints negative_sum) {
   return _mm512_slli_epi32(negative_sum, 7);
 }

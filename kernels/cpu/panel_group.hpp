@@ -37,6 +37,8 @@ SLUICE_INLINE bytes packed_codes(const std::byte* block, int j) {
   return codes;
 }
 
+inline constexpr std::int64_t fetch_ahead = 2048; // bytes
+
 /// Where a group lies. `codes` are packed, or unpacked to a byte a code.
 template <panel_format Format, bool Unpacked>
 struct panel_group {
@@ -49,6 +51,26 @@ struct panel_group {
     } else {
       return packed_codes<Format>(
           codes + block * block_lines(Format) * line_bytes, j);
+    }
+  }
+
+  // Fetches what follows a block (or, before the first one, the scales) at a
+  // distance that hides the memory's latency.
+  SLUICE_INLINE void fetch(int block) const {
+    if constexpr (!Unpacked) {
+      const std::byte* at =
+          codes + block * block_lines(Format) * line_bytes + fetch_ahead;
+      for (int line = 0; line < block_lines(Format); ++line) {
+        prefetch(at + line * line_bytes);
+      }
+    }
+  }
+
+  SLUICE_INLINE void fetch_scales() const {
+    if constexpr (!Unpacked) {
+      for (int i = 0; i < scale_bytes(Format.scales, group_blocks); i += 64) {
+        prefetch(scales + fetch_ahead + i);
+      }
     }
   }
 

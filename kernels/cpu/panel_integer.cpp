@@ -5,14 +5,16 @@
 
 // Quantised weights in panels. With few rows of x the weights are unpacked in
 // registers, a panel after the other, so that memory is read in one stream.
-// With many, two panels are unpacked a group of k at a time into the nearest
-// cache and multiplied in tiles with all rows of x; the totals wait in between.
+// With many, a few panels are unpacked a group of k at a time into the nearest
+// cache and multiplied in tiles with the rows of x, two panels a tile; the
+// totals wait in between.
 
 namespace sluice::SLUICE_ISA {
 
 namespace {
 
-constexpr std::int64_t tall_rows = 512; // of x, whose totals wait at a time
+constexpr std::int64_t tall_rows = 192; // of x, whose totals wait at a time
+constexpr int tall_panels = 4; // that share a tile of x, an even number
 
 template <panel_format Format>
 struct panel_kernel {
@@ -55,8 +57,8 @@ struct panel_kernel {
     alignas(64) float totals[Columns * panel_rows] = {};
     for (std::int64_t g = 0; g < x.groups; ++g) {
       const auto part = group(row, g);
-      group_product<Format, false, 1, Columns>{&part, input_at(x, g, m),
-                                               blocks_of(columns(), g), totals}
+      group_product<Format, false, 1, Columns>{
+          &part, input_at(x, g, m), blocks_of(columns(), g), totals, 1}
           .run();
     }
     for (int c = 0; c < Columns; ++c) {
@@ -75,15 +77,7 @@ struct panel_kernel {
     few<Columns>(row, m);
   }
 
-  // A group of two panels times `count` rows of x from m on.
-  template <int Columns>
-  SLUICE_INLINE void tile(const panel_group<Format, true>* panels,
-                          std::int64_t g, std::int64_t m, float* totals) const {
-    group_product<Format, true, 2, Columns>{panels, input_at(x, g, m),
-                                            blocks_of(columns(), g), totals}
-        .run();
-  }
-
+  // A group of two panels times `Columns` rows of x from m on.
   template <int Columns = tall_columns>
   void tile(const panel_group<Format, true>* panels, std::int64_t g,
             std::int64_t m, std::int64_t count, float* totals) const {
@@ -92,34 +86,87 @@ struct panel_kernel {
         return tile<Columns - 1>(panels, g, m, count, totals);
       }
     }
-    tile<Columns>(panels, g, m, totals);
+    group_product<Format, true, 2, Columns>{
+        panels, input_at(x, g, m), blocks_of(columns(), g), totals, tall_panels}
+        .run();
   }
 
-  // Two panels from `row` on, the second one twice if it is the last, times
-  // `count` rows of x from m on, cut into tiles of nearly one size.
-  void tall(std::int64_t row, std::int64_t m, std::int64_t count) const {
-    alignas(64) float totals[tall_rows * 2 * panel_rows];
-    unpacked_codes codes[2];
-    const std::int64_t second =
-        row + panel_rows < to.weight.rows ? row + panel_rows : row;
-    const std::int64_t tiles = (count + tall_columns - 1) / tall_columns;
-    __builtin_memset(totals, 0, sizeof(float) * count * 2 * panel_rows);
-    for (std::int64_t g = 0; g < x.groups; ++g) {
-      const int blocks = blocks_of(columns(), g);
-      const panel_group<Format, true> panels[2] = {
-          unpack(group(row, g), blocks, codes[0]),
-          unpack(group(second, g), blocks, codes[1])};
-      for (std::int64_t t = 0; t < tiles; ++t) {
-        const std::int64_t first = count * t / tiles;
-        const std::int64_t end = count * (t + 1) / tiles;
-        tile(panels, g, m + first, end - first,
-             totals + first * 2 * panel_rows);
+  // One group of the panels from `row` on; a pair that the weight does not
+  // fill repeats its last panel.
+  void unpack_panels(std::int64_t row, std::int64_t g, unpacked_codes* codes,
+                     panel_group<Format, true>* panels) const {
+    for (int p = 0; p < tall_panels; ++p) {
+      const std::int64_t last = (to.weight.rows - 1) / panel_rows * panel_rows;
+      const std::int64_t at = row + p * panel_rows;
+      panels[p] = unpack(group(at < last ? at : last, g),
+                         blocks_of(columns(), g), codes[p]);
+    }
+  }
+
+  // The tiles of a run of rows of x, of nearly one size.
+  struct tiling {
+    std::int64_t first; // of x
+    std::int64_t count;
+
+    std::int64_t tiles() const {
+      return (count + tall_columns - 1) / tall_columns;
+    }
+    std::int64_t start(std::int64_t tile) const {
+      return count * tile / tiles();
+    }
+  };
+
+  // Brings the places of a tile's results near before they are written.
+  void fetch_out(std::int64_t row, const tiling& x_rows,
+                 std::int64_t tile) const {
+    if (tile >= x_rows.tiles()) {
+      return;
+    }
+    for (std::int64_t i = x_rows.start(tile); i < x_rows.start(tile + 1); ++i) {
+      const float* out =
+          to.out.data + (x_rows.first + i) * to.out.row_stride + row;
+      for (int p = 0; p < tall_panels; ++p) {
+        prefetch(reinterpret_cast<const std::byte*>(out + p * panel_rows));
       }
     }
-    for (std::int64_t i = 0; i < count; ++i) {
-      write(row, m + i, totals + 2 * i * panel_rows);
-      if (second != row) {
-        write(second, m + i, totals + (2 * i + 1) * panel_rows);
+  }
+
+  void write_tile(std::int64_t row, const tiling& x_rows, std::int64_t tile,
+                  const float* totals) const {
+    const std::int64_t rows = to.weight.rows - row;
+    for (std::int64_t i = x_rows.start(tile); i < x_rows.start(tile + 1); ++i) {
+      const float* from = totals + i * tall_panels * panel_rows;
+      for (std::int64_t p = 0; p < tall_panels && p * panel_rows < rows; ++p) {
+        write(row + p * panel_rows, x_rows.first + i, from + p * panel_rows);
+      }
+    }
+  }
+
+  // tall_panels panels from `row` on times some rows of x; each tile of x
+  // meets all the panels.
+  void tall(std::int64_t row, const tiling& x_rows) const {
+    alignas(64) float totals[tall_rows * tall_panels * panel_rows];
+    unpacked_codes codes[tall_panels];
+    panel_group<Format, true> panels[tall_panels];
+    const std::int64_t rows = to.weight.rows - row;
+    __builtin_memset(totals, 0, x_rows.count * tall_panels * panel_rows * 4);
+    for (std::int64_t g = 0; g < x.groups; ++g) {
+      const bool last = g + 1 == x.groups;
+      unpack_panels(row, g, codes, panels);
+      for (std::int64_t t = 0; t < x_rows.tiles(); ++t) {
+        const std::int64_t first = x_rows.start(t);
+        float* tile_totals = totals + first * tall_panels * panel_rows;
+        if (last) {
+          fetch_out(row, x_rows, t + 1);
+        }
+        for (std::int64_t p = 0; p < tall_panels && p * panel_rows < rows;
+             p += 2) {
+          tile(panels + p, g, x_rows.first + first, x_rows.start(t + 1) - first,
+               tile_totals + p * panel_rows);
+        }
+        if (last) {
+          write_tile(row, x_rows, t, totals);
+        }
       }
     }
   }
@@ -133,10 +180,10 @@ struct panel_kernel {
       return;
     }
     const std::int64_t parts = (x.rows + tall_rows - 1) / tall_rows;
-    for (std::int64_t row = first; row < end; row += 2 * panel_rows) {
+    for (std::int64_t row = first; row < end; row += tall_panels * panel_rows) {
       for (std::int64_t part = 0; part < parts; ++part) {
         const std::int64_t m = x.rows * part / parts;
-        tall(row, m, x.rows * (part + 1) / parts - m);
+        tall(row, {m, x.rows * (part + 1) / parts - m});
       }
     }
   }

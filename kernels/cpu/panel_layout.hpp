@@ -70,6 +70,17 @@ constexpr bool is_wide(const panel_format& format) {
   return format.zero_exponent == 7;
 }
 
+constexpr int largest_code(const panel_format& format) {
+  if (format.table == nullptr) {
+    return (1 << (format.low_bits + format.high_bits)) - 1;
+  }
+  int largest = 0;
+  for (int i = 0; i < 16; ++i) {
+    largest = format.table[i] > largest ? format.table[i] : largest;
+  }
+  return largest;
+}
+
 constexpr std::int64_t scale_bytes(scale_kind kind, int blocks) {
   constexpr std::int64_t r = panel_rows;
   std::int64_t bytes = 0;

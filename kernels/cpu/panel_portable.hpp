@@ -72,20 +72,36 @@ SLUICE_INLINE vec to_float(ints x) {
   return __builtin_convertvector(x, vec);
 }
 
-// Both halves of every lane, sign-extended and added.
-SLUICE_INLINE ints sum_pairs(shorts x) {
-  const auto pairs = reinterpret_cast<ints>(x);
-  return ((pairs << 16) >> 16) + (pairs >> 16);
+// The products of every second byte are 16 bits wide; of small codes several
+// pairs fit into them.
+constexpr int lines_in_shorts(int code) {
+  return 32767 / (2 * 127 * code);
 }
 
-// Every second byte as 16 bits; 255 * 127 fits into them.
-SLUICE_INLINE ints dot(ints sums, bytes codes, bytes x) {
+struct byte_products {
+  shorts even;
+  shorts odd;
+};
+
+SLUICE_INLINE byte_products multiply_bytes(bytes codes, bytes x) {
   using unsigned_shorts = std::uint16_t __attribute__((vector_size(16)));
   const auto c = reinterpret_cast<unsigned_shorts>(codes);
   const auto y = reinterpret_cast<shorts>(x);
-  const shorts low = reinterpret_cast<shorts>(c & 255) * ((y << 8) >> 8);
-  const shorts high = reinterpret_cast<shorts>(c >> 8) * (y >> 8);
-  return sums + sum_pairs(low) + sum_pairs(high);
+  return {reinterpret_cast<shorts>(c & 255) * ((y << 8) >> 8),
+          reinterpret_cast<shorts>(c >> 8) * (y >> 8)};
+}
+
+SLUICE_INLINE shorts add_line(shorts sums, bytes codes, bytes x) {
+  const auto [even, odd] = multiply_bytes(codes, x);
+  return sums + even + odd;
+}
+SLUICE_INLINE ints widen(ints sums, shorts parts) {
+  const auto pairs = reinterpret_cast<ints>(parts);
+  return sums + ((pairs << 16) >> 16) + (pairs >> 16);
+}
+SLUICE_INLINE ints dot(ints sums, bytes codes, bytes x) {
+  const auto [even, odd] = multiply_bytes(codes, x);
+  return widen(widen(sums, even), odd);
 }
 SLUICE_INLINE ints dot_wide(ints sums, bytes codes, bytes x) {
   return dot(sums, codes, x);

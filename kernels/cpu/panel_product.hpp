@@ -5,11 +5,14 @@
 #include "kernels/cpu/panel_group.hpp"
 
 // The products of one group of 256 k. Every output is summed in this order,
-// whatever the tile: the group's products in integers (32 k at a time for
-// scales per 32 k, else all of it); as floats times the scales of the weights,
-// block after block with fused multiply-adds, a min after its block; the
-// group's sum times the scale of x onto the total, group after group. At the
-// end the row's scale, if the type has one, and the bias.
+// whatever the tile:
+// - the products below one scale of the weights (16, 32 or 256 k) in integers;
+// - those sums as floats times their scales, one after the other, with fused
+//   multiply-adds from 0 on; a float min times the sum of x after its block;
+// - K types: that times the super-block's scale, onto the mins' part, which is
+//   an integer sum times the scale of the mins;
+// - the group's sum times the scale of x onto the total, group after group;
+// - at the end the row's scale, if the type has one, then the bias.
 
 namespace sluice::SLUICE_ISA {
 
@@ -43,7 +46,8 @@ struct group_product {
   const panel_group<Format, Unpacked>* panels; // [Panels]
   group_input x;
   int blocks;
-  float* totals; // [Columns, Panels, panel_rows]
+  float* totals; // [Columns, stride, panel_rows], of which Panels are ours
+  int stride;    // in panels
 
   using integer_sums = ints[Columns][Panels];
 
@@ -67,8 +71,13 @@ struct group_product {
     }
   }
 
-  // Adds four k's number j of the group.
-  SLUICE_INLINE void multiply(int j, integer_sums& sums) const {
+  // Adds the products of four k's number j of the group to all sums: what
+  // `add_products(sum, codes, x)` makes of them.
+  template <class Sums, class Add>
+  SLUICE_INLINE void multiply(int j, Sums& sums, Add add_products) const {
+    if (Panels == 1 && j % 8 == 0) {
+      panels[0].fetch(j / 8);
+    }
     bytes codes[Panels];
 #pragma GCC unroll 2
     for (int p = 0; p < Panels; ++p) {
@@ -79,8 +88,40 @@ struct group_product {
       const bytes four = x.four(c, j);
 #pragma GCC unroll 2
       for (int p = 0; p < Panels; ++p) {
-        sums[c][p] = is_wide(Format) ? dot_wide(sums[c][p], codes[p], four)
-                                     : dot(sums[c][p], codes[p], four);
+        sums[c][p] = add_products(sums[c][p], codes[p], four);
+      }
+    }
+  }
+
+  // Adds `Count` fours from number j on, as many as fit in narrow sums first.
+  template <int Count>
+  SLUICE_INLINE void multiply_all(int j, integer_sums& sums) const {
+    constexpr int fit =
+        is_wide(Format) ? 0 : lines_in_shorts(largest_code(Format));
+    constexpr int step = fit < 2 ? 1 : (fit < Count ? fit : Count);
+    static_assert(Count % step == 0);
+    if constexpr (step == 1) {
+#pragma GCC unroll 8
+      for (int i = 0; i < Count; ++i) {
+        multiply(j + i, sums, [](ints sum, bytes codes, bytes four) {
+          return is_wide(Format) ? dot_wide(sum, codes, four)
+                                 : dot(sum, codes, four);
+        });
+      }
+    } else {
+#pragma GCC unroll 4
+      for (int first = 0; first < Count; first += step) {
+        shorts parts[Columns][Panels];
+        each([&](int c, int p) { parts[c][p] = shorts{}; });
+#pragma GCC unroll 8
+        for (int i = 0; i < step; ++i) {
+          multiply(j + first + i, parts,
+                   [](shorts sum, bytes codes, bytes four) {
+                     return add_line(sum, codes, four);
+                   });
+        }
+        each(
+            [&](int c, int p) { sums[c][p] = widen(sums[c][p], parts[c][p]); });
       }
     }
   }
@@ -98,7 +139,7 @@ struct group_product {
 
   // Adds the group's sum to the total.
   SLUICE_INLINE void finish(int c, int p, vec sum) const {
-    float* total = totals + (c * Panels + p) * panel_rows;
+    float* total = totals + (c * stride + p) * panel_rows;
     store(total, fma(sum, set(x.scales[c]), load(total)));
   }
 
@@ -109,10 +150,7 @@ struct group_product {
     for (int b = 0; b < blocks; ++b) {
       integer_sums sums;
       begin(sums, x.sums32 + b, 8);
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) {
-        multiply(b * 8 + j, sums);
-      }
+      multiply_all<8>(b * 8, sums);
       vec scales[Panels];
 #pragma GCC unroll 2
       for (int p = 0; p < Panels; ++p) {
@@ -156,40 +194,42 @@ struct group_product {
     return sum;
   }
 
+  // The part of the group below one integer scale.
+  template <int Fours>
+  SLUICE_INLINE void add_sub(int sub, vec (&parts)[Columns][Panels]) const {
+    integer_sums sums;
+    begin(sums, (subs_of_16 ? x.sums16 : x.sums32) + sub, 64 / Fours);
+    multiply_all<Fours>(sub * Fours, sums);
+    vec scales[Panels];
+#pragma GCC unroll 2
+    for (int p = 0; p < Panels; ++p) {
+      scales[p] = to_float(panels[p].sub_scale(sub));
+    }
+    each([&](int c, int p) {
+      parts[c][p] = fma(to_float(sums[c][p]), scales[p], parts[c][p]);
+    });
+  }
+
   // Integer scales of 16 or 32 k below one float for all 256.
   SLUICE_INLINE void add_super() const {
-    constexpr int subs = subs_of_16 ? 16 : 8;
-    constexpr int fours = 64 / subs;
-    integer_sums all;
-    each([&](int c, int p) { all[c][p] = broadcast(0); });
-    for (int s = 0; s < subs; s += 2) {
-#pragma GCC unroll 2
-      for (int half = 0; half < 2; ++half) {
-        integer_sums sums;
-        begin(sums, (subs_of_16 ? x.sums16 : x.sums32) + s + half, subs);
-#pragma GCC unroll 8
-        for (int j = 0; j < fours; ++j) {
-          multiply((s + half) * fours + j, sums);
-        }
-        ints scales[Panels];
-#pragma GCC unroll 2
-        for (int p = 0; p < Panels; ++p) {
-          scales[p] = panels[p].sub_scale(s + half);
-        }
-        each([&](int c, int p) {
-          all[c][p] = add(all[c][p], mul(sums[c][p], scales[p]));
-        });
+    vec parts[Columns][Panels];
+    each([&](int c, int p) { parts[c][p] = set(0); });
+    for (int b = 0; b < group_blocks; ++b) {
+      if constexpr (subs_of_16) {
+        add_sub<4>(2 * b, parts);
+        add_sub<4>(2 * b + 1, parts);
+      } else {
+        add_sub<8>(b, parts);
       }
     }
     each([&](int c, int p) {
       const vec scale = panels[p].super_scale();
-      const vec sum = to_float(all[c][p]);
       if constexpr (has_mins) {
         const vec mins =
             mul(to_float(negative_mins(c, p)), panels[p].super_min());
-        finish(c, p, fma(sum, scale, mins));
+        finish(c, p, fma(parts[c][p], scale, mins));
       } else {
-        finish(c, p, mul(sum, scale));
+        finish(c, p, mul(parts[c][p], scale));
       }
     });
   }
@@ -199,15 +239,15 @@ struct group_product {
     integer_sums sums;
     begin(sums, x.sums, 1);
     for (int b = 0; b < blocks; ++b) {
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) {
-        multiply(b * 8 + j, sums);
-      }
+      multiply_all<8>(b * 8, sums);
     }
     each([&](int c, int p) { finish(c, p, to_float(sums[c][p])); });
   }
 
   SLUICE_INLINE void run() const {
+    if (Panels == 1) {
+      panels[0].fetch_scales();
+    }
     if constexpr (Format.scales == scale_kind::row) {
       add_plain();
     } else if constexpr (Format.scales == scale_kind::f16_per_32 ||

@@ -20,6 +20,10 @@
 //   broadcast_four(p)          4 int8 of x to every row
 //   broadcast(i32), broadcast_two(p)  an int32, a pair of int16 to every row
 //   dot(sums, codes, x)        sums + the exact products, codes below 128
+//   shorts, lines_in_shorts(code)   narrower sums; so many lines of codes up to
+//                              `code` fit into them, or 0 if the path does
+//                              without
+//   add_line(shorts, codes, x), widen(sums, shorts)   as dot, in two steps
 //   dot_wide(sums, codes, x)   the same for codes up to 255, provided that the
 //                              sums start with wide_start(-sum of x): together
 //                              they make the sum of (code - 128) * x
