@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "actors/guard.hpp"
-#include "actors/metric_names.hpp"
 #include "messages/error_code.hpp"
 
 namespace sluice::actors {
@@ -20,6 +19,7 @@ void batcher_state::configure(batcher_config config,
   config_ = std::move(config);
   to_ = std::move(neighbours);
   schedule_ = policy::lane_schedule{config_.limits};
+  frames_ = lane_frames{config_.lane};
 }
 
 // -- orders of the scheduler
@@ -81,36 +81,23 @@ void batcher_state::plan_next() {
 }
 
 void batcher_state::ask_for_pages(std::optional<policy::step_draft> draft) {
-  messages::PageRequestT request;
-  request.lane = config_.lane;
-  request.plan = schedule_.next_plan();
-  request.finished_plan = told_finished_ = schedule_.finished_plan();
-  request.release = std::exchange(released_, {});
-  if (draft)
-    for (const auto& row : draft->rows) {
-      auto need = std::make_unique<messages::PageNeedT>();
-      need->sequence = row.sequence;
-      need->tokens = row.end();
-      request.needs.push_back(std::move(need));
-    }
+  told_finished_ = schedule_.finished_plan();
+  auto request =
+      frames_.page_request(draft ? &*draft : nullptr, schedule_.next_plan(),
+                           {released_, told_finished_});
+  released_.clear();
   draft_ = std::move(draft);
   awaiting_grant_ = true;
-  self_->send(to_.pages, messages::pack<messages::PageRequest>(request));
+  self_->send(to_.pages, std::move(request));
 }
 
 void batcher_state::granted(frame<messages::PageGrant> grant) {
   awaiting_grant_ = false;
-  samples_.samples.push_back({metric::kv_pages_free,
-                              metric_kind::gauge,
-                              static_cast<double>(grant->free_pages()),
-                              {}});
+  measures_.granted(*grant);
   if (grant->lost())
-    for (const auto sequence : *grant->lost()) {
-      samples_.samples.push_back(
-          {metric::ledger_discrepancies, metric_kind::counter, 1, {}});
+    for (const auto sequence : *grant->lost())
       fail(request_of(sequence), ErrorCode::ledger_discrepancy,
            "the ledger disagrees about this request's pages");
-    }
   if (draft_)
     send_plan(*grant);
   draft_.reset();
@@ -125,40 +112,29 @@ void batcher_state::send_plan(const messages::PageGrant& grant) {
                       : std::vector<std::uint64_t>{};
   if (!schedule_.confirm(*draft_, waiting))
     return;
-  messages::StepPlanT plan;
-  plan.lane = config_.lane;
-  plan.number = draft_->number;
-  plan.left = std::exchange(left_, {});
+  std::vector<std::unique_ptr<messages::SequenceStateT>> joined;
   for (const auto& row : draft_->rows) {
     auto& request = *requests_.at(request_of(row.sequence));
     auto& sequence = request.sequence(index_of(row.sequence));
     if (!sequence.joined)
-      plan.joined.push_back(request.state_of(index_of(row.sequence)));
+      joined.push_back(request.state_of(index_of(row.sequence)));
     sequence.joined = true;
     request.count_step();
-    auto out = std::make_unique<messages::PlanRowT>();
-    out->sequence = row.sequence;
-    out->start = row.start;
-    out->tokens = row.tokens;
-    out->from_plan = row.from.plan;
-    out->from_row = row.from.row;
-    out->sample_from = row.sampled ? row.length() - 1 : row.length();
-    plan.rows.push_back(std::move(out));
   }
+  std::vector<const messages::PageDelta*> pages;
   if (grant.granted())
     for (const auto* delta : *grant.granted())
-      if (is_alive(delta->sequence())) {
-        plan.pages.push_back(std::make_unique<messages::PageDeltaT>());
-        delta->UnPackTo(plan.pages.back().get());
-      }
-  self_->send(to_.executor, messages::pack<messages::StepPlan>(plan));
+      if (is_alive(delta->sequence()))
+        pages.push_back(delta);
+  self_->send(to_.executor, frames_.step_plan(*draft_, {joined, pages, left_}));
+  left_.clear();
 }
 
 // -- results
 // --------------------------------------------------------------------
 
 void batcher_state::finished(frame<messages::StepResult> result) {
-  measure(*result);
+  measures_.finished(*result, now(), schedule_.plans_on_their_way() > 1);
   take_rows(*result);
   publish();
   plan_next();
@@ -212,30 +188,6 @@ void batcher_state::take_token(std::uint64_t sequence,
     end_sequence(request, index, *step.end, std::move(step.stop));
   else if (full)
     end_sequence(request, index, FinishReason::length, {});
-}
-
-void batcher_state::measure(const messages::StepResult& result) {
-  using seconds = std::chrono::duration<double>;
-  const auto at = now();
-  const auto rows = result.rows() ? result.rows()->size() : 0;
-  auto& out = samples_.samples;
-  if (pipeline_was_busy_) {
-    out.push_back({metric::step_seconds,
-                   metric_kind::histogram,
-                   seconds{at - last_result_}.count(),
-                   {}});
-    out.push_back({metric::step_compute_seconds,
-                   metric_kind::histogram,
-                   static_cast<double>(result.compute_us()) * 1e-6,
-                   {}});
-  }
-  out.push_back({metric::step_rows,
-                 metric_kind::histogram,
-                 static_cast<double>(rows),
-                 {}});
-  ++steps_;
-  last_result_ = at;
-  pipeline_was_busy_ = schedule_.plans_on_their_way() > 1;
 }
 
 // -- ends
@@ -303,30 +255,7 @@ void batcher_state::fail(std::uint64_t number, ErrorCode code,
 
 void batcher_state::leave(running_request& request, ErrorCode code) {
   const auto used = request.receipt(now());
-  auto& out = samples_.samples;
-  out.push_back({metric::requests, metric_kind::counter, 1,
-                 "outcome=\"" + std::string{to_string(code)} + "\""});
-  out.push_back({metric::prompt_tokens,
-                 metric_kind::counter,
-                 static_cast<double>(used->prompt_tokens),
-                 {}});
-  out.push_back({metric::generated_tokens,
-                 metric_kind::counter,
-                 static_cast<double>(used->generated_tokens),
-                 {}});
-  out.push_back({metric::queue_seconds,
-                 metric_kind::histogram,
-                 static_cast<double>(used->queue_us) * 1e-6,
-                 {}});
-  out.push_back({metric::request_seconds,
-                 metric_kind::histogram,
-                 static_cast<double>(used->total_us) * 1e-6,
-                 {}});
-  if (used->first_token_us > 0)
-    out.push_back({metric::first_token_seconds,
-                   metric_kind::histogram,
-                   static_cast<double>(used->first_token_us) * 1e-6,
-                   {}});
+  measures_.left(code, *used);
   messages::OutcomeT outcome;
   outcome.request = request.number();
   outcome.code = code;
@@ -338,10 +267,9 @@ void batcher_state::leave(running_request& request, ErrorCode code) {
 void batcher_state::publish() {
   if (!outgoing_.deltas.empty() || !outgoing_.ends.empty() ||
       !outgoing_.finished.empty() || !outgoing_.failed.empty())
-    self_->send(to_.publisher,
-                messages::pack<messages::Tokens>(std::exchange(outgoing_, {})));
-  if (!samples_.samples.empty())
-    self_->send(to_.meter, std::exchange(samples_, {}));
+    self_->send(to_.publisher, tokens_.pack(std::exchange(outgoing_, {})));
+  if (!measures_.empty())
+    self_->send(to_.meter, measures_.take());
 }
 
 void batcher_state::broken(const char* text) {
@@ -357,11 +285,12 @@ void batcher_state::broken(const char* text) {
 
 batcher_report batcher_state::report() {
   using namespace std::chrono;
-  const auto age = steps_ == 0
-                       ? microseconds{0}
-                       : duration_cast<microseconds>(now() - last_result_);
+  const auto age =
+      measures_.steps() == 0
+          ? microseconds{0}
+          : duration_cast<microseconds>(now() - measures_.last_result());
   return {.sequences = schedule_.sequences(),
-          .steps = steps_,
+          .steps = measures_.steps(),
           .last_step_age_us = static_cast<std::uint64_t>(age.count())};
 }
 

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "actors/interfaces.hpp"
+#include "actors/lane_frames.hpp"
+#include "actors/lane_measures.hpp"
 #include "actors/policy/lane_schedule.hpp"
 #include "actors/running_request.hpp"
 
@@ -65,7 +67,6 @@ private:
   // -- results ----------------------------------------------------------------
   void take_rows(const messages::StepResult& result);
   void take_token(std::uint64_t sequence, const messages::RowResult& row);
-  void measure(const messages::StepResult& result);
 
   // -- ends -------------------------------------------------------------------
   void end_sequence(running_request& request, std::uint32_t index,
@@ -92,10 +93,9 @@ private:
   std::uint64_t told_finished_ = 0;
 
   messages::TokensT outgoing_; // what the publisher gets next
-  metric_batch samples_;
-  std::uint64_t steps_ = 0;
-  clock_point last_result_{};
-  bool pipeline_was_busy_ = false;
+  messages::frame_pool<messages::Tokens> tokens_;
+  lane_frames frames_;
+  lane_measures measures_;
 };
 
 batcher_actor::behavior_type

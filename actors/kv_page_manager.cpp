@@ -24,42 +24,43 @@ void kv_page_manager_state::settle(const messages::PageRequest& request) {
 frame<messages::PageGrant>
 kv_page_manager_state::grant(frame<messages::PageRequest> request) {
   settle(*request);
-  messages::PageGrantT answer;
-  answer.lane = request->lane();
-  answer.plan = request->plan();
+  auto& to = grants_.begin();
+  waiting_.clear();
+  granted_.clear();
   if (request->needs())
     for (const auto* need : *request->needs()) {
-      auto given =
+      const auto given =
           pages_->grant({need->sequence(), need->tokens()}, request->plan());
-      if (!given) {
-        answer.waiting.push_back(need->sequence());
-        continue;
-      }
-      if (given->pages.empty())
-        continue;
-      auto delta = std::make_unique<messages::PageDeltaT>();
-      delta->sequence = given->sequence;
-      delta->first = given->first;
-      delta->pages = std::move(given->pages);
-      answer.granted.push_back(std::move(delta));
+      if (!given)
+        waiting_.push_back(need->sequence());
+      else if (!given->pages.empty())
+        granted_.push_back(messages::CreatePageDeltaDirect(
+            to, given->sequence, given->first, &given->pages));
     }
-  verify(answer);
-  answer.free_pages = pages_->free_pages();
-  return messages::pack<messages::PageGrant>(answer);
+  const auto lost = verify();
+  const auto list = [&to](const auto& of) {
+    return of.empty() ? 0 : to.CreateVector(of.data(), of.size());
+  };
+  const auto granted = list(granted_);
+  const auto waiting = list(waiting_);
+  const auto losers = list(lost);
+  return grants_.finish(
+      messages::CreatePageGrant(to, request->lane(), request->plan(), granted,
+                                waiting, pages_->free_pages(), losers));
 }
 
 // A discrepancy costs the sequences that it names, never the daemon. The sum is
 // checked at every step; the full check is for tests and for when the sum
 // fails.
-void kv_page_manager_state::verify(messages::PageGrantT& answer) {
+std::vector<std::uint64_t> kv_page_manager_state::verify() {
   if (pages_->counts().sum() == config_.pool_pages && !config_.check_every_step)
-    return;
+    return {};
   const auto problems = pages_->check();
   if (problems.empty())
-    return;
+    return {};
   for (const auto& problem : problems)
     spdlog::error("kv_page_manager: {}", describe(problem));
-  answer.lost = pages_->repair();
+  return pages_->repair();
 }
 
 ledger_report kv_page_manager_state::report() {

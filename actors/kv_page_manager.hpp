@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "actors/interfaces.hpp"
 #include "memory/kv_pages.hpp"
+#include "messages/frame_pool.hpp"
 
 namespace sluice::actors {
 
@@ -29,11 +31,14 @@ public:
 
 private:
   void settle(const messages::PageRequest& request);
-  void verify(messages::PageGrantT& answer);
+  std::vector<std::uint64_t> verify(); // the sequences with a discrepancy
 
   kv_page_manager_actor::pointer self_;
   kv_page_manager_config config_;
   std::unique_ptr<kv_pages> pages_;
+  messages::frame_pool<messages::PageGrant> grants_;
+  std::vector<std::uint64_t> waiting_; // scratch, as the next
+  std::vector<flatbuffers::Offset<messages::PageDelta>> granted_;
 };
 
 kv_page_manager_actor::behavior_type kv_page_manager(

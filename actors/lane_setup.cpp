@@ -8,19 +8,20 @@
 #include "kernels/convert.hpp"
 #include "kernels/cpu_topology.hpp"
 #include "kernels/select.hpp"
+#include "memory/kv_store.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 
 namespace sluice::actors {
 namespace {
 
 dtype kv_type_of(const config::config& configuration) {
-  constexpr std::array known{dtype::f16, dtype::bf16, dtype::f32};
+  constexpr std::array known{dtype::f16, dtype::bf16, dtype::f32, dtype::i8};
   for (const auto type : known)
     if (name(type) == configuration.memory.kv_type)
       return type;
   throw contract_violation{"memory.kv_type is '" +
                            configuration.memory.kv_type +
-                           "'; choose f16, bf16 or f32"};
+                           "'; choose f16, bf16, i8 or f32"};
 }
 
 std::optional<dtype> weight_type_of(const config::config& configuration) {
@@ -51,19 +52,18 @@ engine_options device_of(const config::config& configuration) {
   return options;
 }
 
-std::uint32_t element_bytes(dtype type) {
-  return type == dtype::f32 ? 4 : 2;
-}
-
 lane_options room_of(const config::config& configuration,
                      const architecture& arch) {
   lane_options options;
   options.page_tokens = configuration.memory.page_tokens;
   options.kv_type = kv_type_of(configuration);
   options.max_step_tokens = configuration.scheduling.step_tokens;
-  const auto page_bytes =
-      arch.kv_bytes_per_token(element_bytes(options.kv_type)) *
-      options.page_tokens;
+  const auto page_bytes = kv_store_bytes({.layers = arch.layers,
+                                          .kv_heads = arch.kv_heads,
+                                          .head_dim = arch.head_dim,
+                                          .pages = 1,
+                                          .page_tokens = options.page_tokens,
+                                          .type = options.kv_type});
   // More pages than all sequences can fill would never be used.
   const auto useful =
       std::uint64_t{configuration.scheduling.max_sequences} *

@@ -12,7 +12,8 @@ namespace sluice::actors {
 namespace {
 
 // Upper bounds in the series' unit; wide enough for seconds and for counts.
-constexpr std::array bounds{1e-5,   1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
+constexpr std::array bounds{5e-6,   1e-5, 2e-5, 3e-5, 4e-5,   6e-5, 8e-5,
+                            1e-4,   2e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
                             2.5e-2, 5e-2, 0.1,  0.25, 0.5,    1.0,  2.5,
                             5.0,    10.0, 20.0, 40.0, 80.0,   160., 640.};
 

@@ -20,6 +20,12 @@ inline constexpr auto request_seconds = "sluice_request_seconds";
 // -- steps --------------------------------------------------------------------
 inline constexpr auto step_seconds = "sluice_step_seconds"; // result to result
 inline constexpr auto step_compute_seconds = "sluice_step_compute_seconds";
+inline constexpr auto step_kernel_seconds = "sluice_step_kernel_seconds";
+inline constexpr auto step_sampling_seconds = "sluice_step_sampling_seconds";
+// From the end of a step in the executor to the start of the next one.
+inline constexpr auto step_idle_seconds = "sluice_step_idle_seconds";
+// All that is no kernel: idle, reading plans, sampling, building results.
+inline constexpr auto step_overhead_seconds = "sluice_step_overhead_seconds";
 inline constexpr auto step_rows = "sluice_step_rows";
 inline constexpr auto prompt_tokens = "sluice_prompt_tokens_total";
 inline constexpr auto generated_tokens = "sluice_generated_tokens_total";

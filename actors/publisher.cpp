@@ -137,11 +137,10 @@ bool publisher_state::send_held(const session_id& to,
 // -- from the batchers and the scheduler --------------------------------------
 
 void publisher_state::tokens(frame<Tokens> step) {
-  each(step->deltas(), [this](const TokensOf& row) {
-    append<Delta>(row.request(), unpack(*row.delta()));
-  });
+  each(step->deltas(),
+       [this](const TokensOf& row) { append(row.request(), *row.delta()); });
   each(step->ends(), [this](const SequenceEndOf& row) {
-    append<SequenceEnd>(row.request(), unpack(*row.end()));
+    append(row.request(), unpack(*row.end()));
   });
   each(step->finished(), [this](const FinishedOf& row) {
     close<Finished>(row.request(), finished_of(row));
@@ -184,14 +183,21 @@ publisher_state::receipt_without_run(request_number request) {
 
 // -- chunks -------------------------------------------------------------------
 
-template <class Table>
-void publisher_state::append(request_number request,
-                             typename Table::NativeTableType body) {
+void publisher_state::append(request_number request, const Delta& body) {
   protect(request, [&](policy::stream& stream) {
     if (stream.ended)
       count(metric::late_chunks);
     else
-      send_chunk<Table>(stream, std::move(body));
+      send(stream, chunks_.chunk_of(stream, config_.epoch, body));
+  });
+}
+
+void publisher_state::append(request_number request, const SequenceEndT& body) {
+  protect(request, [&](policy::stream& stream) {
+    if (stream.ended)
+      count(metric::late_chunks);
+    else
+      send(stream, chunks_.chunk_of<SequenceEnd>(stream, config_.epoch, body));
   });
 }
 
@@ -231,24 +237,15 @@ void publisher_state::send_last(policy::stream& stream,
                                 typename Table::NativeTableType body) {
   body.chunks = stream.window.next_seq() + 1;
   body.checksum = stream.window.checksum();
-  send_chunk<Table>(stream, std::move(body));
+  send(stream, chunks_.chunk_of<Table>(stream, config_.epoch, body));
   streams_.end(stream, now());
   if (gateway_)
     self_->send(gateway_, ended_atom::value, stream.request);
 }
 
-template <class Table>
-void publisher_state::send_chunk(policy::stream& stream,
-                                 typename Table::NativeTableType body) {
-  ChunkT chunk;
-  chunk.id = std::make_unique<RequestId>(stream.origin.id.to_wire());
-  chunk.tenant = stream.origin.tenant;
-  chunk.epoch = config_.epoch;
-  chunk.seq = stream.window.next_seq();
-  chunk.body.Set(std::move(body));
-  const auto packed = pack<Chunk>(chunk);
-  report_expired(streams_.append(stream, packed));
-  links_.out->publish(stream.topic, outgoing::from(packed));
+void publisher_state::send(policy::stream& stream, frame<Chunk> chunk) {
+  report_expired(streams_.append(stream, chunk));
+  links_.out->publish(stream.topic, outgoing::from(chunk));
   count(metric::chunks);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/chunk_builder.hpp"
 #include "actors/frame_credit.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/outbox.hpp"
@@ -57,12 +58,11 @@ public:
 private:
   policy::instant now() const;
 
-  template <class Table>
-  void append(request_number request, typename Table::NativeTableType body);
+  void append(request_number request, const messages::Delta& body);
+  void append(request_number request, const messages::SequenceEndT& body);
   template <class Table>
   void close(request_number request, typename Table::NativeTableType body);
-  template <class Table>
-  void send_chunk(policy::stream& stream, typename Table::NativeTableType body);
+  void send(policy::stream& stream, frame<messages::Chunk> chunk);
   template <class Table>
   void send_last(policy::stream& stream, typename Table::NativeTableType body);
   template <class Action>
@@ -87,6 +87,7 @@ private:
   policy::stream_table streams_{{}};
   std::vector<request_number> due_windows_; // to be sent again soon
   std::uint32_t ticks_under_way_ = 0;
+  chunk_builder chunks_;
   metric_batch counts_; // of the running handler
 };
 

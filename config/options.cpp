@@ -67,7 +67,7 @@ void add_memory(option_list& list, config& c) {
   list.add("memory.page_tokens", s.page_tokens,
            "Token positions in a KV page; a power of two", {8, 128});
   list.add("memory.kv_type", s.kv_type, "Type of the KV cache", {},
-           "f32|f16|bf16");
+           "f32|f16|bf16|i8");
 }
 
 void add_scheduling(option_list& list, config& c) {

@@ -34,8 +34,10 @@ bool well_formed(const matrix_view& w) {
 }
 
 bool well_formed(const kv_view& kv) {
-  const bool type_ok =
-      kv.type == dtype::f32 || kv.type == dtype::f16 || kv.type == dtype::bf16;
+  const bool scaled = kv.k_scales != nullptr && kv.v_scales != nullptr;
+  const bool type_ok = kv.type == dtype::f32 || kv.type == dtype::f16 ||
+                       kv.type == dtype::bf16 ||
+                       (kv.type == dtype::i8 && scaled);
   const auto page = static_cast<std::uint64_t>(kv.page_tokens);
   return kv.k != nullptr && kv.v != nullptr && type_ok && kv.pages > 0 &&
          kv.kv_heads > 0 && kv.head_dim > 0 && kv.page_tokens >= 8 &&
@@ -145,7 +147,8 @@ void check(const rope_store_kv_args& args) {
   const std::int64_t tokens = args.q.rows;
   const kv_view& kv = args.cache;
   require(well_formed(kv),
-          "rope_store_kv: malformed cache; check dtype, page size and shape");
+          "rope_store_kv: malformed cache; check dtype, scales, page size and "
+          "shape");
   require(well_formed(args.q) && same_shape(args.k, args.v) &&
               args.k.rows == tokens && count(args.slots) == tokens,
           "rope_store_kv: q, k, v and slots must have one row per token");
@@ -165,7 +168,7 @@ void check(const paged_attention_args& args) {
   const kv_view& kv = args.cache;
   require(well_formed(kv) && kv.head_dim <= 256,
           "paged_attention: malformed cache, or head_dim above 256; check "
-          "dtype, page size and shape");
+          "dtype, scales, page size and shape");
   require(same_shape(args.q, args.out) &&
               args.q.columns == args.heads * kv.head_dim &&
               count(args.row_sequences) == args.q.rows &&

@@ -59,13 +59,14 @@ struct projection {
 
 /// Matrix products of one x with transposed weights of any types and layouts:
 /// out = x * weight^T + bias for every projection (q, k and v; gate and up).
-/// f32, f16 and bf16 weights are widened and multiplied in f32. For all other
-/// types x is first quantised, once for all projections, in groups of 256
-/// elements (the last of a row may be shorter): scale = max|x| / 127 in f32,
-/// int8 rounded to nearest even. The blocks of a group are dotted in integers
-/// and scaled; groups are summed in f32 in K order. A group of x below 1e-30
-/// throughout counts as 0; one with a NaN or an infinity makes its whole
-/// output row NaN on every path.
+/// f32, f16 and bf16 weights are widened and multiplied in f32; but x is first
+/// rounded to bf16 (nearest even, subnormals to 0) for bf16 weights in panels
+/// on a CPU with products of bf16 pairs. For all other types x is first
+/// quantised, once for all projections, in groups of 256 elements (the last of
+/// a row may be shorter): scale = max|x| / 127 in f32, int8 rounded to nearest
+/// even. The blocks of a group are dotted in integers and scaled; groups are
+/// summed in f32 in K order. A group of x below 1e-30 throughout counts as 0;
+/// one with a NaN or an infinity makes its whole output row NaN on every path.
 struct matmul_args {
   activations x; // [M, K]
   std::span<const projection> projections;
@@ -95,7 +96,10 @@ struct rope_angles_args {
 enum class rope_layout : std::uint8_t { half_split, interleaved };
 
 /// Rotates q and k in place and stores k and v into the cache, rounded to
-/// the cache dtype. Elements past rotary_dim are not rotated.
+/// the cache dtype. Elements past rotary_dim are not rotated. For i8, a head
+/// has scale = max|x| / 127 in f32 and x / scale rounded to nearest even; one
+/// below 1e-30 throughout counts as 0, one with a NaN or an infinity gets the
+/// scale NaN, so that whatever reads it becomes NaN.
 struct rope_store_kv_args {
   activations q;                  // [tokens, heads * head_dim], in place
   activations k;                  // [tokens, kv_heads * head_dim], in place

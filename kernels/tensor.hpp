@@ -73,15 +73,18 @@ struct activations {
 };
 
 /// The KV cache of one layer, not owned: K and V each
-/// [pages, kv_heads, page_tokens, head_dim], contiguous.
+/// [pages, kv_heads, page_tokens, head_dim], contiguous. Of i8 each head of a
+/// position has a scale: element = int8 * scale, whatever else its page holds.
 struct kv_view {
   std::byte* k = nullptr;
   std::byte* v = nullptr;
-  dtype type = dtype::f16; // f32, f16 or bf16
+  dtype type = dtype::f16; // f32, f16, bf16 or i8
   std::int64_t pages = 0;
   std::int64_t kv_heads = 0;
   std::int64_t page_tokens = 0; // a power of two, 8..128
   std::int64_t head_dim = 0;
+  float* k_scales = nullptr; // i8: [pages, kv_heads, page_tokens]
+  float* v_scales = nullptr;
 };
 
 } // namespace sluice

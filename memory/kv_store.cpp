@@ -20,20 +20,28 @@ void check(const kv_shape& shape) {
           "kv_store: page_tokens is a power of two from 8 to 128; the usual "
           "value is 16");
   require(shape.type == dtype::f32 || shape.type == dtype::f16 ||
-              shape.type == dtype::bf16,
-          "kv_store: the cache type is f32, f16 or bf16");
+              shape.type == dtype::bf16 || shape.type == dtype::i8,
+          "kv_store: the cache type is f32, f16, bf16 or i8");
 }
 
-/// K, or V, of one layer; nothing if it does not fit.
-std::uint64_t half_bytes(const kv_shape& shape) {
+std::uint64_t rows_of(const kv_shape& shape) {
+  return std::uint64_t{shape.pages} * shape.page_tokens;
+}
+
+std::uint64_t scale_bytes(const kv_shape& shape) {
+  return shape.type == dtype::i8 ? sizeof(float) : 0;
+}
+
+/// K and V of one layer.
+std::uint64_t layer_bytes(const kv_shape& shape) {
   constexpr auto most = std::numeric_limits<std::int64_t>::max();
-  unsigned __int128 bytes = block_bytes(shape.type);
-  bytes *= shape.pages;
-  bytes *= shape.page_tokens;
-  for (const auto factor : {shape.kv_heads, shape.head_dim})
+  const auto head = std::uint64_t{shape.head_dim} * block_bytes(shape.type) +
+                    scale_bytes(shape);
+  unsigned __int128 bytes = rows_of(shape) * 2;
+  for (const auto factor : {std::uint64_t{shape.kv_heads}, head})
     if (bytes <= most)
       bytes *= factor;
-  if (bytes * 2 > most || bytes * 2 * shape.layers > most)
+  if (bytes > most || bytes * shape.layers > most)
     throw memory_error{"kv_store: " + std::to_string(shape.pages) +
                        " pages of " + std::to_string(shape.page_tokens) +
                        " tokens for " + std::to_string(shape.layers) +
@@ -45,24 +53,30 @@ std::uint64_t half_bytes(const kv_shape& shape) {
 
 std::uint64_t kv_store_bytes(const kv_shape& shape) {
   check(shape);
-  return half_bytes(shape) * 2 * shape.layers;
+  return layer_bytes(shape) * shape.layers;
 }
 
 kv_store::kv_store(const kv_shape& shape)
-    : shape_{shape}, half_bytes_{kv_store_bytes(shape) / 2 / shape.layers},
+    : shape_{shape}, layer_bytes_{kv_store_bytes(shape) / shape.layers},
       memory_{kv_store_bytes(shape),
               "KV cache of " + std::to_string(shape.pages) + " pages"} {}
 
 kv_view kv_store::layer(std::uint32_t index) const {
   require(index < shape_.layers, "kv_store: there is no such layer");
-  auto* k = memory_.data() + std::uint64_t{index} * 2 * half_bytes_;
+  const auto heads = rows_of(shape_) * shape_.kv_heads;
+  const auto half = heads * shape_.head_dim * block_bytes(shape_.type);
+  auto* k = memory_.data() + index * layer_bytes_;
+  const bool scaled = shape_.type == dtype::i8;
+  auto* scales = scaled ? reinterpret_cast<float*>(k + 2 * half) : nullptr;
   return {.k = k,
-          .v = k + half_bytes_,
+          .v = k + half,
           .type = shape_.type,
           .pages = shape_.pages,
           .kv_heads = shape_.kv_heads,
           .page_tokens = shape_.page_tokens,
-          .head_dim = shape_.head_dim};
+          .head_dim = shape_.head_dim,
+          .k_scales = scales,
+          .v_scales = scaled ? scales + heads : nullptr};
 }
 
 } // namespace sluice

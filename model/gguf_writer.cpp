@@ -113,6 +113,17 @@ void gguf_writer::add_i32s(std::string_view key,
   append(keys_, values.data(), values.size_bytes());
 }
 
+void gguf_writer::add_value(std::string_view key, const gguf_value& value,
+                            std::span<const std::byte> encoded) {
+  if (value.type == gguf_type::array)
+    put_array(key, value.element, value.count);
+  else
+    put_key(key, value.type);
+  if (value.type == gguf_type::string)
+    append_number<std::uint64_t>(keys_, encoded.size());
+  append(keys_, encoded.data(), encoded.size());
+}
+
 void gguf_writer::declare(std::string_view name, dtype type,
                           std::span<const std::uint64_t> shape) {
   require(!header_written_, "gguf_writer: declare() comes before write()");

@@ -33,6 +33,9 @@ public:
   void add_texts(std::string_view key, std::span<const std::string> values);
   void add_f32s(std::string_view key, std::span<const float> values);
   void add_i32s(std::string_view key, std::span<const std::int32_t> values);
+  /// Adds a key as another file encodes it.
+  void add_value(std::string_view key, const gguf_value& value,
+                 std::span<const std::byte> encoded);
 
   /// Declares the next tensor.
   /// @param shape  outermost dimension first, 1 to 4 entries.

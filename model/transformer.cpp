@@ -114,7 +114,8 @@ void transformer::attend(const layer_pass& pass) const {
        .heads = arch.heads,
        .scale = 1 / std::sqrt(static_cast<float>(arch.head_dim)),
        .window = arch.sliding_window,
-       .out = pass.of(pass.scratch.attended)},
+       .out = pass.of(pass.scratch.attended),
+       .workspace = pass.scratch.workspace},
       pass.pool);
 }
 

@@ -46,7 +46,9 @@ std::uint64_t workspace_bytes(const architecture& arch, std::int64_t rows) {
   const std::int64_t widest =
       std::max({std::int64_t{arch.hidden}, std::int64_t{arch.ffn},
                 std::int64_t{arch.heads} * arch.head_dim});
-  return matmul_workspace_bytes(rows, widest);
+  return std::max<std::uint64_t>(
+      matmul_workspace_bytes(rows, widest),
+      paged_attention_workspace_bytes(arch.heads, arch.head_dim));
 }
 
 std::int64_t rows_of_logits(std::int64_t vocab, std::int64_t max_tokens) {

@@ -34,7 +34,7 @@ public:
   activations gate_up;  // [max_tokens, 2 * ffn]
   activations logits;   // [logit_rows, vocab]
   std::span<float> cos_sin;       // [max_tokens * rotary_dim]
-  std::span<std::byte> workspace; // of the largest matmul
+  std::span<std::byte> workspace; // of the most demanding op
 
   /// Positions whose logits are computed at a time.
   std::int64_t logit_rows() const noexcept { return logits.rows; }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/weight_names.hpp"
 
+#include "kernels/check.hpp"
+
+#include <algorithm>
+
 namespace sluice {
 
 namespace {
@@ -47,6 +51,36 @@ constexpr weight_names gguf{
 
 const weight_names& names_for(checkpoint_format format) {
   return format == checkpoint_format::gguf ? gguf : hugging_face;
+}
+
+std::string gguf_name(std::string_view name, checkpoint_format format) {
+  using names = weight_names;
+  constexpr std::string_view names::*roles[] = {
+      &names::embed,   &names::final_norm,
+      &names::lm_head, &names::attn_norm,
+      &names::q,       &names::k,
+      &names::v,       &names::o,
+      &names::q_bias,  &names::k_bias,
+      &names::v_bias,  &names::ffn_norm,
+      &names::gate,    &names::up,
+      &names::down,    &names::rope_divisors};
+  for (const auto role : roles) {
+    const std::string_view pattern = names_for(format).*role;
+    const auto at = std::min(pattern.find('#'), pattern.size());
+    const auto tail = pattern.substr(std::min(at + 1, pattern.size()));
+    const bool same =
+        at == pattern.size()
+            ? name == pattern
+            : name.starts_with(pattern.substr(0, at)) && name.ends_with(tail);
+    if (!same)
+      continue;
+    std::string result(gguf.*role);
+    if (const auto layer = result.find('#'); layer != result.npos)
+      result.replace(layer, 1, name.substr(at, name.size() - at - tail.size()));
+    return result;
+  }
+  throw contract_violation("gguf_name: '" + std::string(name) +
+                           "' is no weight's name; take it from a plan");
 }
 
 std::string scale_name(std::string_view weight) {

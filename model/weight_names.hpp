@@ -27,6 +27,10 @@ struct weight_names {
 /// GGUF.
 const weight_names& names_for(checkpoint_format format);
 
+/// The GGUF name of a weight that a file of `format` names so.
+/// @param name  of a role in `names_for(format)`, with its layer's number.
+std::string gguf_name(std::string_view name, checkpoint_format format);
+
 /// The tensor with one scale a row that an I8 weight needs beside it:
 /// "X.weight" -> "X.weight_scale".
 /// @source the int-quantized form of compressed-tensors.

@@ -30,6 +30,7 @@ void add_commands(CLI::App& program, int& code) {
   cli::add_stats(program, code);
   cli::add_top(program, code);
   cli::add_synth(program, code);
+  cli::add_quantize(program, code);
   cli::add_bench(program, code);
   cli::add_config(program, code);
   cli::add_version(program, code);

@@ -67,20 +67,92 @@ struct kv_rows {
   }
 };
 
-/// Asks for one of `parts` equal parts of a run's rows, long before they are
-/// read. Whole rows in order: memory is fastest so.
-template <class Format>
-SLUICE_INLINE void prefetch_run(const kv_rows& rows, const std::byte* part,
-                                std::int64_t position, std::int64_t index = 0,
-                                std::int64_t parts = 1) {
-  const std::int64_t bytes = rows.kv.head_dim * Format::bytes;
-  const std::byte* from = part + rows.of(position) * bytes;
-  const std::int64_t lines = bytes * run_positions / 64;
-  const std::int64_t end = lines * (index + 1) / parts;
-  for (std::int64_t line = lines * index / parts; line < end; ++line) {
-    __builtin_prefetch(from + line * 64, 0, 3);
+/// Copies the scales of the positions of `range` to `to`, which stands for
+/// position `start`, in whole runs.
+SLUICE_INLINE void gather_scales(const kv_rows& rows, const float* scales,
+                                 const position_range& range,
+                                 std::int64_t start, float* to) {
+  for (std::int64_t at = range.first / run_positions * run_positions;
+       at < range.end; at += run_positions) {
+    __builtin_memcpy(to + (at - start), scales + rows.of(at),
+                     run_positions * sizeof(float));
   }
 }
+
+/// Asks for rows of K or V long before they are read, a line (64 bytes) at a
+/// time, so that memory is busy all the time while the kernels compute.
+class row_prefetcher {
+public:
+  /// @param row_bytes  of one position in `part`.
+  row_prefetcher(const kv_rows& rows, std::int64_t row_bytes)
+      : rows_{rows}, row_bytes_{row_bytes} {}
+
+  /// What to ask for next; what is still left is dropped.
+  /// @param lines  at each step.
+  void start(const std::byte* part, const position_range& positions,
+             int lines) {
+    begin(part, positions);
+    lines_ = lines;
+    then_ = {0, 0};
+  }
+
+  /// What to ask for after that.
+  void then(const std::byte* part, const position_range& positions) {
+    then_part_ = part;
+    then_ = positions;
+  }
+
+  SLUICE_INLINE void step() {
+    for (int n = lines_; n > 0; --n) {
+      if (line_ < stop_) {
+        __builtin_prefetch(line_, 0, 3);
+        line_ += 64;
+      } else if (next_ < end_) {
+        line_ = part_ + rows_.of(next_) * row_bytes_;
+        stop_ = line_ + run_positions * row_bytes_;
+        next_ += run_positions;
+      } else if (then_.first < then_.end) {
+        begin(then_part_, then_);
+        then_ = {0, 0};
+      }
+    }
+  }
+
+  bool idle() const {
+    return line_ >= stop_ && next_ >= end_ && then_.first >= then_.end;
+  }
+
+  void finish() {
+    while (!idle()) {
+      step();
+    }
+  }
+
+private:
+  void begin(const std::byte* part, const position_range& positions) {
+    part_ = part;
+    next_ = positions.first / run_positions * run_positions;
+    end_ = positions.end;
+    line_ = nullptr;
+    stop_ = nullptr;
+  }
+
+  const kv_rows& rows_;
+  std::int64_t row_bytes_;
+  int lines_ = 1;
+  const std::byte* part_ = nullptr;
+  std::int64_t next_ = 0;
+  std::int64_t end_ = 0;
+  const std::byte* line_ = nullptr;
+  const std::byte* stop_ = nullptr;
+  const std::byte* then_part_ = nullptr;
+  position_range then_{0, 0};
+};
+
+/// In the place of a row_prefetcher that is idle.
+struct no_prefetcher {
+  SLUICE_INLINE void step() {}
+};
 
 /// Queries of one sequence that read one kv head, and what they see of the
 /// span at hand, counted from its start; first >= end: nothing.
@@ -96,7 +168,8 @@ struct span_scratch {
   static constexpr int stride = span_positions + 16; // off the cache's sets
   alignas(64) float scores[most_queries * stride];
   alignas(64) float keys[most_head_dim * tile_positions];
-  alignas(64) float factors[tile_positions]; // a score is factor * (q . k)
+  alignas(64) float factors[tile_positions];      // a score is factor * (q . k)
+  alignas(64) float value_scales[span_positions]; // of i8
 };
 
 } // namespace sluice::SLUICE_ISA

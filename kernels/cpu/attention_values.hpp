@@ -52,9 +52,8 @@ SLUICE_INLINE void merge_values(float* values, std::int64_t left, vec sums,
 template <class Format>
 struct value_columns {
   const kv_rows& rows;
-  std::int64_t start;        // the span's first position
-  std::int64_t first;        // element of the head
-  std::int64_t prefetch_end; // positions before it are asked for
+  std::int64_t start; // the span's first position
+  std::int64_t first; // element of the head
 
   std::int64_t row_bytes() const { return rows.kv.head_dim * Format::bytes; }
 
@@ -71,20 +70,6 @@ struct value_columns {
       }
     } else {
       v[0] = load_some<Format>(from, static_cast<int>(left));
-    }
-  }
-
-  /// A part of the next span's keys, which are read after these values: all
-  /// parts once all columns are summed.
-  SLUICE_INLINE void prefetch(std::int64_t j) const {
-    const std::int64_t parts = (rows.kv.head_dim + 2 * lanes - 1) / (2 * lanes);
-    const std::int64_t unit =
-        first / (2 * lanes) * (span_positions / run_positions) +
-        j / run_positions;
-    const std::int64_t next =
-        start + span_positions + unit / parts * run_positions;
-    if (next < prefetch_end) {
-      prefetch_run<Format>(rows, rows.kv.k, next, unit % parts, parts);
     }
   }
 };
@@ -105,10 +90,10 @@ SLUICE_INLINE void weigh_row(const value_columns<Format>& columns,
 }
 
 /// The same for the positions of `range`, in order.
-template <class Format, int Queries, int Vectors>
+template <class Format, int Queries, int Vectors, class Ahead>
 SLUICE_INLINE void weigh(const value_columns<Format>& columns,
                          const float* weights, const position_range& range,
-                         vec* sums) {
+                         vec* sums, Ahead& ahead) {
   if (range.first >= range.end) {
     return;
   }
@@ -118,11 +103,11 @@ SLUICE_INLINE void weigh(const value_columns<Format>& columns,
   }
   const std::int64_t bytes = columns.row_bytes();
   for (std::int64_t j = range.first; j < range.end;) {
-    columns.prefetch(j);
     const std::byte* row = columns.row(j);
     const std::int64_t run_end = (j | (run_positions - 1)) + 1;
     if (j + run_positions == run_end && run_end <= range.end) {
       for (int k = 0; k < run_positions; ++k, row += bytes) {
+        ahead.step();
         weigh_row(columns, row, weights + j + k, s);
       }
       j = run_end;
@@ -148,24 +133,26 @@ SLUICE_INLINE position_range common(const position_range* seen, int count) {
 
 /// Sums of `Queries` queries, each over exactly what it sees: together where
 /// all of them see, one by one before and behind.
-template <class Format, int Queries, int Vectors>
+template <class Format, int Queries, int Vectors, class Ahead>
 SLUICE_INLINE void weigh_block(const value_columns<Format>& columns,
                                const float* weights, const position_range* seen,
-                               vec* sums) {
+                               vec* sums, Ahead& ahead) {
   const position_range all = common(seen, Queries);
   const bool together = Queries > 1 && all.first < all.end;
   for (int r = 0; r < Queries; ++r) {
     const position_range before = {seen[r].first, all.first};
     weigh<Format, 1, Vectors>(columns, weights + r * span_scratch::stride,
-                              together ? before : seen[r], sums + r * Vectors);
+                              together ? before : seen[r], sums + r * Vectors,
+                              ahead);
   }
   if (!together) {
     return;
   }
-  weigh<Format, Queries, Vectors>(columns, weights, all, sums);
+  weigh<Format, Queries, Vectors>(columns, weights, all, sums, ahead);
   for (int r = 0; r < Queries; ++r) {
     weigh<Format, 1, Vectors>(columns, weights + r * span_scratch::stride,
-                              {all.end, seen[r].end}, sums + r * Vectors);
+                              {all.end, seen[r].end}, sums + r * Vectors,
+                              ahead);
   }
 }
 
@@ -177,16 +164,17 @@ struct span_values {
   running_sum* results;
 };
 
-template <class Format, int Queries, int Vectors>
+template <class Format, int Queries, int Vectors, class Ahead>
 SLUICE_INLINE void weigh_and_merge(const value_columns<Format>& columns,
-                                   const span_values& span, int query) {
+                                   const span_values& span, int query,
+                                   Ahead& ahead) {
   vec sums[Queries * Vectors];
   for (vec& s : sums) {
     s = set(0);
   }
   weigh_block<Format, Queries, Vectors>(
       columns, span.scratch.scores + query * span_scratch::stride,
-      span.queries.seen + query, sums);
+      span.queries.seen + query, sums, ahead);
   for (int r = 0; r < Queries; ++r) {
     if (span.queries.seen[query + r].first >=
         span.queries.seen[query + r].end) {
@@ -203,13 +191,16 @@ SLUICE_INLINE void weigh_and_merge(const value_columns<Format>& columns,
 
 /// `Queries` queries at a time as long as they last; returns the next one.
 template <class Format, int Queries, int Vectors>
-SLUICE_INLINE int weigh_queries(value_columns<Format> columns,
-                                const span_values& span, int query) {
+SLUICE_INLINE int weigh_queries(const value_columns<Format>& columns,
+                                const span_values& span, int query,
+                                row_prefetcher& ahead) {
   for (; query + Queries <= span.queries.count; query += Queries) {
-    if (query > 0) {
-      columns.prefetch_end = 0; // the first block has asked
+    if (ahead.idle()) {
+      no_prefetcher none;
+      weigh_and_merge<Format, Queries, Vectors>(columns, span, query, none);
+    } else {
+      weigh_and_merge<Format, Queries, Vectors>(columns, span, query, ahead);
     }
-    weigh_and_merge<Format, Queries, Vectors>(columns, span, query);
   }
   return query;
 }
@@ -217,25 +208,25 @@ SLUICE_INLINE int weigh_queries(value_columns<Format> columns,
 /// All queries, `Vectors` vectors of the head from `columns.first` on.
 template <class Format, int Vectors>
 SLUICE_INLINE void weigh_columns(const value_columns<Format>& columns,
-                                 const span_values& span) {
-  int query = weigh_queries<Format, value_queries, Vectors>(columns, span, 0);
-  query =
-      weigh_queries<Format, value_queries / 2, Vectors>(columns, span, query);
-  weigh_queries<Format, 1, Vectors>(columns, span, query);
+                                 const span_values& span,
+                                 row_prefetcher& ahead) {
+  constexpr int most = value_queries;
+  int query = weigh_queries<Format, most, Vectors>(columns, span, 0, ahead);
+  query = weigh_queries<Format, most / 2, Vectors>(columns, span, query, ahead);
+  weigh_queries<Format, 1, Vectors>(columns, span, query, ahead);
 }
 
 /// The weighted sums of the span at `start`, merged into the results.
-/// @param end  of the positions that the next spans will read.
 template <class Format>
 SLUICE_INLINE void weigh_span(const kv_rows& rows, std::int64_t start,
-                              std::int64_t end, const span_values& span) {
+                              const span_values& span, row_prefetcher& ahead) {
   const std::int64_t head_dim = rows.kv.head_dim;
   std::int64_t i = 0;
   for (; i + 2 * lanes <= head_dim; i += 2 * lanes) {
-    weigh_columns<Format, 2>({rows, start, i, end}, span);
+    weigh_columns<Format, 2>({rows, start, i}, span, ahead);
   }
   for (; i < head_dim; i += lanes) {
-    weigh_columns<Format, 1>({rows, start, i, end}, span);
+    weigh_columns<Format, 1>({rows, start, i}, span, ahead);
   }
 }
 

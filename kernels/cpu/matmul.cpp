@@ -52,18 +52,25 @@ void require_own_panels(const matrix_view& weight) {
       "matmul: these panels are not of this path; pack them with its table");
 }
 
-// Calls `each(type)` for the first projection of each family.
+// Whether two weights want x in the same form.
+bool alike(const matrix_view& a, const matrix_view& b) {
+  return quantizes_input(a.type) ? quantizes_input(b.type)
+                                 : a.type == b.type && a.layout == b.layout;
+}
+
+// Writes each form of x once, for the first projection that wants it.
 void prepare(const matmul_args& args, const matmul_input& input,
              thread_pool& pool) {
-  bool quantized = false;
+  const projection* first = args.projections.data();
   for (const projection& to : args.projections) {
-    const bool wants = quantizes_input(to.weight.type);
-    if (!wants && to.weight.layout == weight_layout::panels) {
-      dense_panels.prepare(to.weight.type, input, pool);
+    const projection* same = first;
+    while (!alike(same->weight, to.weight)) {
+      ++same;
     }
-    if (wants && !quantized) {
-      quantize_rows(input, pool);
-      quantized = true;
+    const bool read_as_it_is = !quantizes_input(to.weight.type) &&
+                               to.weight.layout == weight_layout::rows;
+    if (same == &to && !read_as_it_is) {
+      family_of(to.weight.type).prepare(to.weight.type, input, pool);
     }
   }
 }

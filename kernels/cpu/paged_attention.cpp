@@ -85,9 +85,50 @@ struct block_memory {
   span_scratch scratch;
 };
 
+// Turns the scores of a span into the weights of its values, and merges the
+// softmax of each query.
+void weigh_positions(const kv_rows& rows, std::int64_t start,
+                     const position_range& any, block_memory& memory) {
+  const bool scaled = rows.kv.type == dtype::i8;
+  span_scratch& scratch = memory.scratch;
+  if (scaled) {
+    gather_scales(rows, rows.kv.v_scales, {start + any.first, start + any.end},
+                  start, scratch.value_scales);
+  }
+  for (int i = 0; i < memory.queries.count; ++i) {
+    const position_range& seen = memory.queries.seen[i];
+    if (seen.first >= seen.end) {
+      continue;
+    }
+    float* weights = scratch.scores + i * span_scratch::stride;
+    memory.factors[i] =
+        merge(memory.results[i].state, exponentiate(weights, seen));
+    if (scaled) {
+      scale_weights(weights, scratch.value_scales, seen);
+    }
+  }
+}
+
+// Adds the span at `start` to the results of every query that sees part of it.
+// Memory works ahead: values are asked for while scores are computed, the next
+// span's keys while values are summed. Nobody has asked for the keys of the
+// first span.
+void ask_for_span(const kv_rows& rows, const position_range& span, bool first,
+                  const span_queries& queries, row_prefetcher& ahead) {
+  const int lines = (queries.count <= 4 ? 2 : 1) * (first ? 2 : 1);
+  if (!first) {
+    return ahead.start(rows.kv.v, span, lines);
+  }
+  const std::int64_t early = lower(span.first + tile_positions, span.end);
+  ahead.start(rows.kv.k, {span.first, early}, lines);
+  ahead.finish();
+  ahead.start(rows.kv.k, {early, span.end}, lines);
+  ahead.then(rows.kv.v, span);
+}
+
 // Adds the span at `start` to the results of every query that sees part of it.
 template <class Format>
-void add_span(const block& at, std::int64_t start, std::int64_t end,
+void add_span(const block& at, std::int64_t start, const position_range& all,
               block_memory& memory) {
   span_queries& queries = memory.queries;
   const position_range any = look_at(at, start, queries);
@@ -95,17 +136,17 @@ void add_span(const block& at, std::int64_t start, std::int64_t end,
     return;
   }
   const kv_rows rows = at.rows();
-  score_span<Format>(rows, queries, start, any, memory.scratch);
-  for (int i = 0; i < queries.count; ++i) {
-    if (queries.seen[i].first < queries.seen[i].end) {
-      memory.factors[i] =
-          merge(memory.results[i].state,
-                exponentiate(memory.scratch.scores + i * span_scratch::stride,
-                             queries.seen[i]));
-    }
-  }
-  weigh_span<Format>(rows, start, end,
-                     {queries, memory.scratch, memory.factors, memory.results});
+  row_prefetcher ahead{rows, rows.kv.head_dim * Format::bytes};
+  ask_for_span(rows, {start + any.first, start + any.end}, start <= all.first,
+               queries, ahead);
+  score_span<Format>(rows, queries, start, any, memory.scratch, ahead);
+  ahead.start(
+      rows.kv.k,
+      {start + span_positions, lower(start + 2 * span_positions, all.end)}, 1);
+  weigh_positions(rows, start, any, memory);
+  weigh_span<Format>(rows, start,
+                     {queries, memory.scratch, memory.factors, memory.results},
+                     ahead);
 }
 
 void begin(const block& at, block_memory& memory) {
@@ -134,7 +175,7 @@ void attend(const block& at) {
   const position_range all = visible(at);
   for (std::int64_t start = span_of(all.first) * span_positions;
        start < all.end; start += span_positions) {
-    add_span<Format>(at, start, all.end, memory);
+    add_span<Format>(at, start, all, memory);
   }
   for (int i = 0; i < memory.queries.count; ++i) {
     finish(memory.results[i], at.args.cache.head_dim);
@@ -170,14 +211,16 @@ void attend_part(const block& at, const split& plan, std::int64_t part) {
   const position_range all = visible(at);
   const std::int64_t first = span_of(all.first);
   const std::int64_t count = spans(all);
+  const std::int64_t begin_span = first + count * part / plan.parts;
   const std::int64_t end = first + count * (part + 1) / plan.parts;
-  for (std::int64_t span = first + count * part / plan.parts; span < end;
-       ++span) {
+  const position_range mine =
+      both(all, {begin_span * span_positions, end * span_positions});
+  for (std::int64_t span = begin_span; span < end; ++span) {
     each_query(at, [&](int index, std::int64_t row, std::int64_t column) {
       float* slot = plan.slot(at, row, column, span);
       memory.results[index] = {.values = slot + state_floats};
     });
-    add_span<Format>(at, span * span_positions, all.end, memory);
+    add_span<Format>(at, span * span_positions, mine, memory);
     for (int i = 0; i < memory.queries.count; ++i) {
       const running_sum& result = memory.results[i];
       if (result.state.weight != 0) {
@@ -324,6 +367,8 @@ void paged_attention(const paged_attention_args& args, thread_pool& pool) {
     return run<f16_format>(args, pool);
   case dtype::bf16:
     return run<bf16_format>(args, pool);
+  case dtype::i8:
+    return run<i8_format>(args, pool);
   default:
     return run<f32_format>(args, pool);
   }

@@ -108,7 +108,7 @@ SLUICE_INLINE vec load_e8m0_half(const std::byte* p) {
   const ints normal =
       _mm512_slli_epi32(_mm512_sub_epi32(exponent, broadcast(1)), 23);
   const ints subnormal = _mm512_sllv_epi32(broadcast(0x00200000), exponent);
-  const __mmask16 small = _mm512_cmplt_epi32_mask(exponent, broadcast(2));
+  const __mmask16 small = _mm512_cmpgt_epi32_mask(broadcast(2), exponent);
   return _mm512_castsi512_ps(_mm512_mask_mov_epi32(normal, small, subnormal));
 }
 

@@ -27,8 +27,8 @@ struct panel_kernel {
   }
 
   panel_group<Format, false> group(std::int64_t row, std::int64_t g) const {
-    const std::byte* start = panel(row) + head_bytes(Format) +
-                             g * group_bytes(Format, group_blocks);
+    const std::byte* start =
+        panel(row) + head_bytes(Format) + g * group_bytes(Format, group_blocks);
     return packed_group<Format>(start, blocks_of(columns(), g));
   }
 
@@ -55,8 +55,8 @@ struct panel_kernel {
     alignas(64) float totals[Columns * panel_rows] = {};
     for (std::int64_t g = 0; g < x.groups; ++g) {
       const auto part = group(row, g);
-      group_product<Format, false, 1, Columns>{
-          &part, input_at(x, g, m), blocks_of(columns(), g), totals}
+      group_product<Format, false, 1, Columns>{&part, input_at(x, g, m),
+                                               blocks_of(columns(), g), totals}
           .run();
     }
     for (int c = 0; c < Columns; ++c) {
@@ -79,8 +79,8 @@ struct panel_kernel {
   template <int Columns>
   SLUICE_INLINE void tile(const panel_group<Format, true>* panels,
                           std::int64_t g, std::int64_t m, float* totals) const {
-    group_product<Format, true, 2, Columns>{
-        panels, input_at(x, g, m), blocks_of(columns(), g), totals}
+    group_product<Format, true, 2, Columns>{panels, input_at(x, g, m),
+                                            blocks_of(columns(), g), totals}
         .run();
   }
 
@@ -156,13 +156,13 @@ projection_kernel kernel(dtype type) {
 
 } // namespace
 
-const panel_family integer_panels{.panel_bytes = integer_panel_bytes,
-                                  .pack_panel = pack_integer_panel,
-                                  .unpack_row = unpack_integer_row,
-                                  .kernel = kernel,
-                                  .prepare = [](dtype, const matmul_input& in,
-                                                thread_pool& pool) {
-                                    quantize_rows(in, pool);
-                                  }};
+const panel_family integer_panels{
+    .panel_bytes = integer_panel_bytes,
+    .pack_panel = pack_integer_panel,
+    .unpack_row = unpack_integer_row,
+    .kernel = kernel,
+    .prepare = [](dtype, const matmul_input& in, thread_pool& pool) {
+      quantize_rows(in, pool);
+    }};
 
 } // namespace sluice::SLUICE_ISA

@@ -71,10 +71,10 @@ void put_scales(const row_group& from, int blocks, std::int64_t row,
       put_u16(to + 2 * (r + row), from.dmin);
     }
     std::byte* subs = to + (has_min ? 4 : 2) * r;
-    constexpr int count = kind == scale_kind::super_32 ||
-                                  kind == scale_kind::super_32_and_min
-                              ? 8
-                              : 16;
+    constexpr int count =
+        kind == scale_kind::super_32 || kind == scale_kind::super_32_and_min
+            ? 8
+            : 16;
     for (int s = 0; s < count; ++s) {
       const int high =
           kind == scale_kind::super_16_and_min ? from.sub_mins[s] << 4 : 0;
@@ -146,8 +146,8 @@ line_of_values values_at(const panel_group<Format, false>& group, float head,
                        kind == scale_kind::e8m0_per_32) {
     return {lane(group.scale(k / 32), row), 0};
   } else {
-    constexpr bool of_16 = kind == scale_kind::super_16 ||
-                           kind == scale_kind::super_16_and_min;
+    constexpr bool of_16 =
+        kind == scale_kind::super_16 || kind == scale_kind::super_16_and_min;
     const int sub = k / (of_16 ? 16 : 32);
     const float scale = lane(group.super_scale(), row) *
                         lane(to_float(group.sub_scale(sub)), row);
@@ -155,8 +155,8 @@ line_of_values values_at(const panel_group<Format, false>& group, float head,
       return {scale, -(lane(group.super_min(), row) *
                        lane(to_float(group.sub_min(sub)), row))};
     } else if constexpr (kind == scale_kind::super_32_and_min) {
-      const auto min = static_cast<float>(
-          group.min_pair(sub / 2)[2 * row + sub % 2]);
+      const auto min =
+          static_cast<float>(group.min_pair(sub / 2)[2 * row + sub % 2]);
       return {scale, -(lane(group.super_min(), row) * min)};
     } else {
       return {scale, 0};
@@ -167,12 +167,10 @@ line_of_values values_at(const panel_group<Format, false>& group, float head,
 template <panel_format Format>
 void unpack_one(const std::byte* panel, std::int64_t columns, std::int64_t row,
                 float* out) {
-  constexpr int zero =
-      Format.zero_exponent < 0 ? 0 : 1 << Format.zero_exponent;
-  constexpr bool has_offset =
-      Format.scales == scale_kind::f16_and_min_per_32 ||
-      Format.scales == scale_kind::super_32_and_min ||
-      Format.scales == scale_kind::super_16_and_min;
+  constexpr int zero = Format.zero_exponent < 0 ? 0 : 1 << Format.zero_exponent;
+  constexpr bool has_offset = Format.scales == scale_kind::f16_and_min_per_32 ||
+                              Format.scales == scale_kind::super_32_and_min ||
+                              Format.scales == scale_kind::super_16_and_min;
   float head = 0;
   __builtin_memcpy(&head, panel + 4 * row, sizeof head);
   const std::byte* at = panel + head_bytes(Format);
@@ -183,7 +181,8 @@ void unpack_one(const std::byte* panel, std::int64_t columns, std::int64_t row,
     const std::byte* codes = unpack(group, blocks, scratch).codes;
     for (int k = 0; k < 32 * blocks && g * group_columns + k < columns; ++k) {
       const auto [scale, offset] = values_at<Format>(group, head, k, row);
-      const int code = static_cast<int>(codes[k / 4 * line_bytes + 4 * row + k % 4]);
+      const int code =
+          static_cast<int>(codes[k / 4 * line_bytes + 4 * row + k % 4]);
       const float value = scale * static_cast<float>(code - zero);
       out[g * group_columns + k] = has_offset ? value + offset : value;
     }
@@ -194,9 +193,8 @@ void unpack_one(const std::byte* panel, std::int64_t columns, std::int64_t row,
 } // namespace
 
 std::size_t integer_panel_bytes(dtype type, std::int64_t columns) {
-  return with_format(type, [&]<panel_format Format>() {
-    return bytes_of<Format>(columns);
-  });
+  return with_format(
+      type, [&]<panel_format Format>() { return bytes_of<Format>(columns); });
 }
 
 void pack_integer_panel(const matrix_view& rows, std::byte* panel) {

@@ -7,10 +7,10 @@
 
 // How a panel of quantised weights lies in memory. A panel is a sequence of
 // groups of 256 k, as x is quantised; the last one may hold fewer blocks of
-// 32 k. A group is its scales (rounded up to 64 bytes), then block after block
-// the codes: unsigned, cut into planes of 8, 4, 2 or 1 bits. A plane of b bits
-// has b lines a block; the four k's number j = 0..7 of a block stand in line
-// j % b, from bit (j / b) * b of each byte on.
+// 32 k. A group is its scales (rounded up to whole lines), then block after
+// block the codes: unsigned, cut into planes of 8, 4, 2 or 1 bits. A plane of b
+// bits has b lines a block; the four k's number j = 0..7 of a block stand in
+// line j % b, from bit (j / b) * b of each byte on.
 
 namespace sluice::SLUICE_ISA {
 
@@ -98,7 +98,7 @@ constexpr std::int64_t scale_bytes(scale_kind kind, int blocks) {
   case scale_kind::row:
     break;
   }
-  return (bytes + 63) / 64 * 64;
+  return (bytes + line_bytes - 1) / line_bytes * line_bytes;
 }
 
 constexpr std::int64_t block_lines(const panel_format& format) {

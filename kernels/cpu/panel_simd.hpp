@@ -7,8 +7,7 @@
 // after row.
 //
 // A SLUICE_PANEL_HEADER defines, in namespace sluice::SLUICE_ISA:
-//   panel_rows                 rows of a panel = lanes of vec and ints;
-//                              1 for a path without panels, and nothing more
+//   panel_rows                 rows of a panel = lanes of vec and ints
 //   few_columns                most rows of x that are multiplied with weights
 //                              unpacked in registers
 //   tall_columns               rows of x in a tile of two panels, more of them

@@ -51,17 +51,62 @@ void store_head(const float* head, std::byte* to, std::int64_t n) {
       });
 }
 
+// The scale of a head in i8: 0 if it counts as 0, NaN if it is not finite.
+float head_scale(const float* head, std::int64_t n) {
+  vec largest_of = set(0);
+  vec poison = set(0); // 0, or NaN once an element is not finite
+  const auto see = [&](vec x) {
+    largest_of = max(largest_of, abs(x));
+    poison = add(poison, sub(x, x));
+  };
+  for_lanes(
+      n, [&](std::int64_t i) { see(load(head + i)); },
+      [&](std::int64_t i, int count) { see(load_some(head + i, count)); });
+  const float top = largest(largest_of);
+  const float usable = top < 1e-30f ? 0.0f : top;
+  return sum(poison) == 0 ? usable / 127.0f : __builtin_nanf("");
+}
+
+void store_scaled(const float* head, std::byte* to, float* scale,
+                  std::int64_t n) {
+  *scale = head_scale(head, n);
+  const vec divisor = set(*scale > 0 ? *scale : __builtin_inff());
+  for_lanes(
+      n,
+      [&](std::int64_t i) {
+        i8_format::store(to + i, div(load(head + i), divisor));
+      },
+      [&](std::int64_t i, int count) {
+        store_some<i8_format>(to + i, div(load_some(head + i, count), divisor),
+                              count);
+      });
+  if (*scale != *scale) {
+    __builtin_memset(to, 0, static_cast<std::size_t>(n));
+  }
+}
+
+// K or V of a layer.
+struct cache_part {
+  std::byte* rows;
+  float* scales; // of i8
+};
+
 // Writes the heads of one row into K or V at the token's slot.
 template <class Format>
-void store_row(const float* row, std::byte* part, std::int64_t slot,
+void store_row(const float* row, const cache_part& part, std::int64_t slot,
                const kv_view& kv) {
   const std::int64_t page = slot / kv.page_tokens;
   const std::int64_t offset = slot % kv.page_tokens;
   for (std::int64_t head = 0; head < kv.kv_heads; ++head) {
     const std::int64_t index =
         (page * kv.kv_heads + head) * kv.page_tokens + offset;
-    store_head<Format>(row + head * kv.head_dim,
-                       part + index * kv.head_dim * Format::bytes, kv.head_dim);
+    const float* from = row + head * kv.head_dim;
+    std::byte* to = part.rows + index * kv.head_dim * Format::bytes;
+    if constexpr (Format::bytes == 1) {
+      store_scaled(from, to, part.scales + index, kv.head_dim);
+    } else {
+      store_head<Format>(from, to, kv.head_dim);
+    }
   }
 }
 
@@ -75,8 +120,9 @@ void run(const rope_store_kv_args& args, thread_pool& pool) {
     rotate_row(args.q.data + token * args.q.row_stride, args.q.columns, token,
                args);
     rotate_row(k, args.k.columns, token, args);
-    store_row<Format>(k, args.cache.k, slot, args.cache);
-    store_row<Format>(v, args.cache.v, slot, args.cache);
+    const kv_view& kv = args.cache;
+    store_row<Format>(k, {kv.k, kv.k_scales}, slot, kv);
+    store_row<Format>(v, {kv.v, kv.v_scales}, slot, kv);
   });
 }
 
@@ -89,6 +135,8 @@ void rope_store_kv(const rope_store_kv_args& args, thread_pool& pool) {
     return run<f16_format>(args, pool);
   case dtype::bf16:
     return run<bf16_format>(args, pool);
+  case dtype::i8:
+    return run<i8_format>(args, pool);
   default:
     return run<f32_format>(args, pool);
   }

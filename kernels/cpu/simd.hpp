@@ -22,6 +22,7 @@
 //   load_f16 store_f16 load_bf16 store_bf16   nearest even, NaN stays NaN
 //   load_bf16_even load_bf16_odd   of `lanes` neighbouring pairs
 //   split_f16 split_bf16           the low and the high half of each lane
+//   load_i8 split_i8               int8 as f32; the four bytes of each lane
 //   transpose(vec[lanes])          of 32-bit lanes
 //   store_i8                       nearest even, saturating
 //   negative_sums_of_16(p, sums)   of 256 int8: minus the sums of 16 neighbours
@@ -70,6 +71,19 @@ struct bf16_format {
   }
   SLUICE_INLINE static vec load(const std::byte* p) { return load_bf16(p); }
   SLUICE_INLINE static void store(std::byte* p, vec x) { store_bf16(p, x); }
+};
+
+// Without the scale, which the user of the elements applies.
+struct i8_format {
+  static constexpr int bytes = 1;
+  static constexpr int per_word = 4;
+  SLUICE_INLINE static void split(vec words, vec (&elements)[4]) {
+    split_i8(words, elements);
+  }
+  SLUICE_INLINE static vec load(const std::byte* p) { return load_i8(p); }
+  SLUICE_INLINE static void store(std::byte* p, vec x) {
+    store_i8(reinterpret_cast<std::int8_t*>(p), x);
+  }
 };
 
 /// Loads the first `count` < lanes elements; the other lanes are 0.

@@ -100,8 +100,8 @@ SLUICE_INLINE vec load_bf16(const std::byte* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
-SLUICE_INLINE __m256i load_32_bytes(const std::byte* p) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+SLUICE_INLINE __m256i load_32_bytes(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
 }
 
 SLUICE_INLINE vec load_bf16_even(const std::byte* p) {
@@ -165,6 +165,23 @@ SLUICE_INLINE void transpose(vec (&r)[lanes]) {
     r[4 + c] = _mm256_permute2f128_ps(r[c], r[4 + c], 0x31);
     r[c] = low;
   }
+}
+
+SLUICE_INLINE vec load_i8(const std::byte* p) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+}
+
+// The four int8 of each lane's word.
+SLUICE_INLINE void split_i8(vec words, vec (&bytes)[4]) {
+  const __m256i bits = _mm256_castps_si256(words);
+  const auto widen = [](__m256i top) {
+    return _mm256_cvtepi32_ps(_mm256_srai_epi32(top, 24));
+  };
+  bytes[0] = widen(_mm256_slli_epi32(bits, 24));
+  bytes[1] = widen(_mm256_slli_epi32(bits, 16));
+  bytes[2] = widen(_mm256_slli_epi32(bits, 8));
+  bytes[3] = widen(bits);
 }
 
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {

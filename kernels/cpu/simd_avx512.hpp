@@ -174,6 +174,23 @@ SLUICE_INLINE void transpose(vec (&r)[lanes]) {
   }
 }
 
+SLUICE_INLINE vec load_i8(const std::byte* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+}
+
+// The four int8 of each lane's word.
+SLUICE_INLINE void split_i8(vec words, vec (&bytes)[4]) {
+  const __m512i bits = _mm512_castps_si512(words);
+  const auto widen = [](__m512i top) {
+    return _mm512_cvtepi32_ps(_mm512_srai_epi32(top, 24));
+  };
+  bytes[0] = widen(_mm512_slli_epi32(bits, 24));
+  bytes[1] = widen(_mm512_slli_epi32(bits, 16));
+  bytes[2] = widen(_mm512_slli_epi32(bits, 8));
+  bytes[3] = widen(bits);
+}
+
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
@@ -197,10 +214,9 @@ SLUICE_INLINE void negative_sums_of_16(const std::int8_t* p,
                                        std::int32_t* sums) {
   const __m512i order = _mm512_set_epi32(30, 26, 22, 18, 28, 24, 20, 16, 14, 10,
                                          6, 2, 12, 8, 4, 0);
-  const __m512i all = _mm512_permutex2var_epi32(
-      biased_sums_of_16(p), order, biased_sums_of_16(p + 128));
-  _mm512_storeu_si512(sums,
-                      _mm512_sub_epi32(_mm512_set1_epi32(16 * 128), all));
+  const __m512i all = _mm512_permutex2var_epi32(biased_sums_of_16(p), order,
+                                                biased_sums_of_16(p + 128));
+  _mm512_storeu_si512(sums, _mm512_sub_epi32(_mm512_set1_epi32(16 * 128), all));
 }
 
 // Two blocks of 32 quants a step, one in each half. The last of an odd number

@@ -132,11 +132,13 @@ SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
 
 // The 16-bit halves of each lane's word, widened.
 SLUICE_INLINE void split_f16(vec words, vec (&halves)[2]) {
-  const int_vec bits = reinterpret_cast<int_vec>(words);
-  for (int i = 0; i < lanes; ++i) {
-    halves[0][i] = f16_to_f32(static_cast<std::uint16_t>(bits[i]));
-    halves[1][i] = f16_to_f32(static_cast<std::uint16_t>(bits[i] >> 16));
-  }
+  std::byte pairs[16];
+  __builtin_memcpy(pairs, &words, sizeof pairs);
+  const auto at = [&pairs](int i) {
+    return f16_to_f32(load_u16(pairs + 2 * i));
+  };
+  halves[0] = vec{at(0), at(2), at(4), at(6)};
+  halves[1] = vec{at(1), at(3), at(5), at(7)};
 }
 
 SLUICE_INLINE void split_bf16(vec words, vec (&halves)[2]) {
@@ -155,6 +157,22 @@ SLUICE_INLINE void transpose(vec (&r)[lanes]) {
   r[1] = __builtin_shuffle(a, b, int_vec{2, 3, 6, 7});
   r[2] = __builtin_shuffle(c, d, int_vec{0, 1, 4, 5});
   r[3] = __builtin_shuffle(c, d, int_vec{2, 3, 6, 7});
+}
+
+SLUICE_INLINE vec load_i8(const std::byte* p) {
+  const auto at = [p](int i) {
+    return static_cast<float>(static_cast<std::int8_t>(p[i]));
+  };
+  return vec{at(0), at(1), at(2), at(3)};
+}
+
+// The four int8 of each lane's word.
+SLUICE_INLINE void split_i8(vec words, vec (&bytes)[4]) {
+  const int_vec bits = reinterpret_cast<int_vec>(words);
+  bytes[0] = __builtin_convertvector((bits << 24) >> 24, vec);
+  bytes[1] = __builtin_convertvector((bits << 16) >> 24, vec);
+  bytes[2] = __builtin_convertvector((bits << 8) >> 24, vec);
+  bytes[3] = __builtin_convertvector(bits >> 24, vec);
 }
 
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {

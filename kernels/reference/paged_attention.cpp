@@ -23,7 +23,13 @@ struct query {
   std::int64_t last;
 };
 
-void read(const query& at, const std::byte* part, std::int64_t position,
+// K or V of a layer.
+struct cache_part {
+  const std::byte* rows;
+  const float* scales; // of i8
+};
+
+void read(const query& at, const cache_part& part, std::int64_t position,
           float* out) {
   const kv_view& kv = at.args.cache;
   const std::int64_t page =
@@ -31,13 +37,20 @@ void read(const query& at, const std::byte* part, std::int64_t position,
   const std::int64_t row = (page * kv.kv_heads + at.kv_head) * kv.page_tokens +
                            position % kv.page_tokens;
   const auto bytes = static_cast<std::int64_t>(row_bytes(kv.type, kv.head_dim));
-  dequantize_row(kv.type, part + row * bytes,
-                 {out, static_cast<std::size_t>(kv.head_dim)});
+  const std::byte* from = part.rows + row * bytes;
+  if (kv.type == dtype::i8) {
+    for (std::int64_t i = 0; i < kv.head_dim; ++i) {
+      out[i] = static_cast<float>(static_cast<std::int8_t>(from[i])) *
+               part.scales[row];
+    }
+    return;
+  }
+  dequantize_row(kv.type, from, {out, static_cast<std::size_t>(kv.head_dim)});
 }
 
 double score(const query& at, std::int64_t position) {
   float k[most_head_dim];
-  read(at, at.args.cache.k, position, k);
+  read(at, {at.args.cache.k, at.args.cache.k_scales}, position, k);
   double sum = 0;
   for (std::int64_t i = 0; i < at.args.cache.head_dim; ++i) {
     sum += static_cast<double>(at.q[i]) * k[i];
@@ -60,7 +73,7 @@ void attend(const query& at, float* out) {
   double sums[most_head_dim] = {};
   for (std::int64_t p = at.first; p <= at.last; ++p) {
     float v[most_head_dim];
-    read(at, at.args.cache.v, p, v);
+    read(at, {at.args.cache.v, at.args.cache.v_scales}, p, v);
     const double weight = std::exp(score(at, p) - top);
     weights += weight;
     for (std::int64_t i = 0; i < head_dim; ++i) {

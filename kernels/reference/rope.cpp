@@ -4,6 +4,8 @@
 #include "kernels/reference/reference.hpp"
 
 #include <cmath>
+#include <limits>
+#include <span>
 
 namespace sluice::reference {
 
@@ -29,15 +31,40 @@ void rotate(float* row, std::int64_t columns, std::int64_t token,
   }
 }
 
-void store(const float* head, std::byte* part, std::int64_t kv_head,
+// K or V of a layer.
+struct cache_part {
+  std::byte* rows;
+  float* scales; // of i8
+};
+
+void store_scaled(std::span<const float> head, std::byte* to, float& scale) {
+  float top = 0;
+  bool finite = true;
+  for (const float x : head) {
+    finite = finite && std::isfinite(x);
+    top = std::fmax(top, std::fabs(x));
+  }
+  scale = !finite        ? std::numeric_limits<float>::quiet_NaN()
+          : top < 1e-30f ? 0.0f
+                         : top / 127.0f;
+  for (const float x : head) {
+    const float quant = scale > 0 ? std::nearbyint(x / scale) : 0.0f;
+    *to++ = static_cast<std::byte>(static_cast<std::int8_t>(quant));
+  }
+}
+
+void store(const float* head, const cache_part& part, std::int64_t kv_head,
            std::int64_t slot, const kv_view& kv) {
   const std::int64_t page = slot / kv.page_tokens;
   const std::int64_t offset = slot % kv.page_tokens;
   const std::int64_t row =
       (page * kv.kv_heads + kv_head) * kv.page_tokens + offset;
   const auto bytes = static_cast<std::int64_t>(row_bytes(kv.type, kv.head_dim));
-  quantize_row(kv.type, {head, static_cast<std::size_t>(kv.head_dim)},
-               part + row * bytes);
+  const std::span elements{head, static_cast<std::size_t>(kv.head_dim)};
+  if (kv.type == dtype::i8) {
+    return store_scaled(elements, part.rows + row * bytes, part.scales[row]);
+  }
+  quantize_row(kv.type, elements, part.rows + row * bytes);
 }
 
 void store_token(const rope_store_kv_args& args, std::int64_t token) {
@@ -46,8 +73,8 @@ void store_token(const rope_store_kv_args& args, std::int64_t token) {
   const float* k = args.k.data + token * args.k.row_stride;
   const float* v = args.v.data + token * args.v.row_stride;
   for (std::int64_t head = 0; head < kv.kv_heads; ++head) {
-    store(k + head * kv.head_dim, kv.k, head, slot, kv);
-    store(v + head * kv.head_dim, kv.v, head, slot, kv);
+    store(k + head * kv.head_dim, {kv.k, kv.k_scales}, head, slot, kv);
+    store(v + head * kv.head_dim, {kv.v, kv.v_scales}, head, slot, kv);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "model/checkpoint/byte_cursor.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -75,6 +76,15 @@ void gguf_metadata::add(std::string key, gguf_value value) {
 const gguf_value* gguf_metadata::find(std::string_view key) const {
   const auto found = values_.find(std::string(key));
   return found == values_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string_view> gguf_metadata::keys() const {
+  std::vector<std::string_view> all;
+  for (const auto& [key, value] : values_)
+    all.push_back(key);
+  std::ranges::sort(all, {},
+                    [this](std::string_view key) { return find(key)->offset; });
+  return all;
 }
 
 std::span<const std::byte>

@@ -60,6 +60,11 @@ public:
   const gguf_value* find(std::string_view key) const;
   std::size_t size() const noexcept { return values_.size(); }
 
+  /// All keys in file order; views into this object.
+  std::vector<std::string_view> keys() const;
+  /// The value's element(s) as the file encodes them; of a string its text.
+  std::span<const std::byte> encoded(const gguf_value& value) const;
+
   /// A u32, or a narrower unsigned number.
   std::uint32_t u32(std::string_view key) const;
   std::uint32_t u32(std::string_view key, std::uint32_t fallback) const;
@@ -80,7 +85,6 @@ private:
   const gguf_value& require(std::string_view key, gguf_type type) const;
   const gguf_value& require_array(std::string_view key,
                                   gguf_type element) const;
-  std::span<const std::byte> encoded(const gguf_value& value) const;
   [[noreturn]] void wrong_type(std::string_view key, const gguf_value& found,
                                std::string_view wanted) const;
 

@@ -183,6 +183,24 @@ std::unique_ptr<tokenizer> load_pieces(const gguf_vocabulary& source) {
 
 } // namespace
 
+std::int32_t ggml_token_type(token_kind kind) {
+  switch (kind) {
+  case token_kind::unknown:
+    return 2;
+  case token_kind::control:
+    return 3;
+  case token_kind::user_defined:
+    return 4;
+  case token_kind::unused:
+    return 5;
+  case token_kind::byte:
+    return 6;
+  case token_kind::normal:
+    break;
+  }
+  return 1;
+}
+
 std::unique_ptr<tokenizer> load_tokenizer_gguf(const gguf_vocabulary& source) {
   check_sizes(source);
   if (source.model == "gpt2")

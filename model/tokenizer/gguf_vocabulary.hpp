@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "model/tokenizer/vocabulary.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,6 +29,9 @@ struct gguf_vocabulary {
   std::optional<bool> add_eos;          // absent: false
   std::optional<bool> add_space_prefix; // absent: true for "llama"
 };
+
+/// The number that tokenizer.ggml.token_type has for a kind.
+std::int32_t ggml_token_type(token_kind kind);
 
 /// A tokenizer from the vocabulary of a GGUF file.
 /// @throws model_error for an unknown model or pre type (by name, with the

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "model/tokenizer/export_vocabulary.hpp"
 #include "model/tokenizer/load.hpp"
+#include "model/tokenizer/piece_types.hpp"
 #include "model/tokenizer/refuse.hpp"
 #include "model/tokenizer/tokenizer_parts.hpp"
 
@@ -93,6 +95,28 @@ std::unique_ptr<SentencePieceProcessor> read_model(std::string_view bytes) {
 }
 
 } // namespace
+
+gguf_vocabulary vocabulary_of_sentencepiece(std::string_view model_bytes) {
+  const auto processor = read_model(model_bytes);
+  gguf_vocabulary words;
+  words.model = "llama";
+  for (int id = 0; id < processor->GetPieceSize(); ++id) {
+    words.tokens.push_back(processor->IdToPiece(id));
+    words.scores.push_back(processor->GetScore(id));
+  }
+  words.types = piece_types(model_bytes);
+  const auto named = [](int id) {
+    return id < 0 ? std::nullopt
+                  : std::optional(static_cast<std::uint32_t>(id));
+  };
+  words.bos = named(processor->bos_id());
+  words.eos = named(processor->eos_id());
+  words.unk = named(processor->unk_id());
+  words.add_bos = words.bos.has_value();
+  words.add_eos = false;
+  words.add_space_prefix = adds_space(*processor);
+  return words;
+}
 
 std::unique_ptr<tokenizer> load_sentencepiece(std::string_view model_bytes,
                                               bool add_bos) {

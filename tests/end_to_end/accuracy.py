@@ -4,6 +4,7 @@
 several Python client processes at once.
 
     accuracy.py --model tests/models/pebble --clients 16 [--rows N] [--json]
+                [--weight-type TYPE]
 """
 
 import argparse
@@ -39,10 +40,11 @@ def answer_all(endpoint, rows, clients):
     return answers
 
 
-def measure(model, clients, count):
+def measure(model, clients, count, weight_type=""):
     """{model, rows, clients, exact, accuracy, seconds, wrong}."""
     rows = harness.records(count)
-    with harness.Daemon(model) as daemon:
+    options = {"model.weight_type": weight_type} if weight_type else {}
+    with harness.Daemon(model, options=options) as daemon:
         began = time.monotonic()
         answers = answer_all(daemon.endpoint, rows, clients)
         seconds = time.monotonic() - began
@@ -64,9 +66,12 @@ def main():
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rows", type=int, help="default: all")
     parser.add_argument("--at-least", type=float, default=0.0)
+    parser.add_argument("--weight-type", default="", help="default: as stored")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    result = measure(options.model, options.clients, options.rows)
+    result = measure(
+        options.model, options.clients, options.rows, options.weight_type
+    )
     if options.json:
         print(json.dumps(result))
     else:

@@ -31,6 +31,64 @@ class CommandLineTest(unittest.TestCase):
     def generate(self, *arguments, model=PEBBLE):
         return harness.run_cli("generate", "--model", model, *arguments)
 
+    def quantize(self, *arguments):
+        return harness.run_cli("quantize", *arguments)
+
+    def test_quantize_writes_a_model_that_answers(self):
+        row = harness.records(1)[0]
+        output = self.folder / "pebble.gguf"
+        result = self.quantize(
+            "--model", PEBBLE, "--type", "q8_0", "-o", output, "--json"
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        summary = json.loads(result.stdout)
+        self.assertEqual(summary["tensors"], {"f32": 9, "q8_0": 29})
+        self.assertEqual(summary["bytes_out"], output.stat().st_size)
+        answer = self.generate(
+            "--prompt", row["prompt"], "--temperature", 0, model=output
+        )
+        self.assertEqual(answer.stdout.strip(), row["answer"])
+
+    def test_quantize_names_its_errors(self):
+        output = self.folder / "out.gguf"
+        whole = (harness.MODELS / "pebble-f16.gguf").read_bytes()
+        cut = self.folder / "cut.gguf"
+        cut.write_bytes(whole[:-1000])
+        run = self.quantize
+        cases = [
+            (["--model", PEBBLE, "--type", "q9", "-o", output], "q4_k_m"),
+            (["--model", PEBBLE, "--type", "q8_0", "-o", "x.bin"], ".gguf"),
+            (["--model", PEBBLE, "--type", "q8_0", "-o", cut], "--force"),
+            (["--model", cut, "--type", "q8_0", "-o", output], "cut.gguf"),
+            (["--model", "absent", "--type", "q8_0", "-o", output], "absent"),
+            (["--model", harness.MODELS / "pebble-q8_0.gguf", "--type",
+              "q4_0", "-o", output], "quantised already"),
+            (["--model", PEBBLE, "--type", "q8_0", "-o",
+              self.folder / "no" / "x.gguf"], "cannot create"),
+        ]
+        for arguments, word in cases:
+            self.assert_one_line_error(run(*arguments), word)
+        same = run("--model", cut, "--type", "q8_0", "-o", cut, "--force")
+        self.assert_one_line_error(same, "the model itself")
+        self.assertEqual(os.listdir(self.folder), ["cut.gguf"])
+
+    def test_a_killed_quantize_leaves_no_model(self):
+        model = self.folder / "in.gguf"
+        harness.run_cli(
+            "synth", "--shape", "llama-160m", "--quant", "f16", "-o", model
+        )
+        output = self.folder / "out.gguf"
+        command = harness.program("sluice"), "quantize", "--model", model
+        running = subprocess.Popen(
+            [*command, "--type", "iq4_xs", "-o", output],
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(0.5)
+        self.assertIsNone(running.poll())
+        running.kill()
+        running.wait()
+        self.assertFalse(output.exists())
+
     def test_generate_answers_the_record(self):
         row = harness.records(1)[0]
         for file in ("pebble", "pebble-f16.gguf", "pebble-q4_0.gguf"):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The AVX-512 intrinsics that kernels/cpu/simd_avx512.hpp uses, over AVX2:
+// The AVX-512 intrinsics of kernels/cpu/{simd,panel}_avx512.hpp over AVX2:
 // SIMDe has most of them, the rest are two halves each. The tests compile the
 // avx512 sources against this header and so run them on any AVX2 CPU.
 
@@ -49,6 +49,21 @@ inline __m512i emulated_cvtepu16_epi32(__m256i x) {
               _mm256_cvtepu16_epi32(half(x, 1)));
 }
 
+inline __m512i emulated_cvtepu8_epi16(__m256i x) {
+  return join(_mm256_cvtepu8_epi16(half(x, 0)),
+              _mm256_cvtepu8_epi16(half(x, 1)));
+}
+
+inline __m512i emulated_cvtepu8_epi32(__m128i x) {
+  return join(_mm256_cvtepu8_epi32(x),
+              _mm256_cvtepu8_epi32(_mm_srli_si128(x, 8)));
+}
+
+inline __m512i emulated_cvtepi8_epi32(__m128i x) {
+  return join(_mm256_cvtepi8_epi32(x),
+              _mm256_cvtepi8_epi32(_mm_srli_si128(x, 8)));
+}
+
 inline __m512 emulated_cvtph_ps(__m256i x) {
   return join(_mm256_cvtph_ps(half(x, 0)), _mm256_cvtph_ps(half(x, 1)));
 }
@@ -66,12 +81,27 @@ inline __m256i emulated_cvtepi32_epi16(__m512i x) {
   return _mm256_permute4x64_epi64(mixed, 0xd8);
 }
 
+inline __m512i emulated_cvtepi8_epi32(__m128i x) {
+  return join(_mm256_cvtepi8_epi32(x),
+              _mm256_cvtepi8_epi32(_mm_srli_si128(x, 8)));
+}
+
+inline __m512i emulated_srai_epi32(__m512i x, int bits) {
+  return join(_mm256_srai_epi32(half(x, 0), bits),
+              _mm256_srai_epi32(half(x, 1), bits));
+}
+
 } // namespace sluice::SLUICE_ISA
 
+#define _mm512_cvtepi8_epi32 emulated_cvtepi8_epi32
+#define _mm512_srai_epi32 emulated_srai_epi32
 #define _mm512_shuffle_f32x4 simde_mm512_shuffle_f32x4
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
 #define _mm512_cvtps_epi32 emulated_cvtps_epi32
 #define _mm512_cvtepu16_epi32 emulated_cvtepu16_epi32
+#define _mm512_cvtepu8_epi16 emulated_cvtepu8_epi16
+#define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
+#define _mm512_cvtepi8_epi32 emulated_cvtepi8_epi32
 #define _mm512_cvtph_ps emulated_cvtph_ps
 #define _mm512_cvtps_ph emulated_cvtps_ph
 #define _mm512_cvtepi32_epi16 emulated_cvtepi32_epi16

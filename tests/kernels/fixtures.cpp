@@ -83,6 +83,35 @@ std::span<std::byte> scratch::span() {
   return {static_cast<std::byte*>(start), size};
 }
 
+packed_weights::packed_weights(const matrix_view& rows,
+                               const weight_packing& packing)
+    : shape(rows),
+      bytes(packing.panel_bytes(rows.type, rows.columns) *
+            static_cast<std::size_t>((rows.rows + packing.panel_rows - 1) /
+                                     packing.panel_rows)) {
+  shape.data = nullptr;
+  shape.layout = weight_layout::panels;
+  shape.row_stride_bytes = packing.panel_bytes(rows.type, rows.columns);
+  std::byte* panel = bytes.span().data();
+  for (std::int64_t row = 0; row < rows.rows; row += packing.panel_rows) {
+    matrix_view some = rows;
+    some.data += static_cast<std::size_t>(row) * rows.row_stride_bytes;
+    some.rows = std::min(packing.panel_rows, rows.rows - row);
+    packing.pack_panel(some, panel);
+    panel += shape.row_stride_bytes;
+  }
+}
+
+matrix_view packed_weights::view() {
+  matrix_view packed = shape;
+  packed.data = bytes.span().data();
+  return packed;
+}
+
+bool packs(const op_table& ops, dtype type, std::int64_t columns) {
+  return ops.packing.panel_bytes(type, columns) > 0;
+}
+
 double relative_difference(const std::vector<float>& a,
                            const std::vector<float>& b) {
   if (a.size() != b.size()) {

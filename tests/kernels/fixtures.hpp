@@ -59,6 +59,18 @@ struct scratch {
   std::vector<std::byte> bytes;
 };
 
+/// A weight matrix as a path packs it at load.
+struct packed_weights {
+  packed_weights(const matrix_view& rows, const weight_packing& packing);
+  matrix_view view();
+
+  matrix_view shape; // without data
+  scratch bytes;
+};
+
+/// Whether a path packs weights of this type and row length.
+bool packs(const op_table& ops, dtype type, std::int64_t columns);
+
 /// The largest |a - b| divided by the largest |b| (by 1 if all of b is 0).
 /// Infinite if the sizes differ or a NaN stands on one side only.
 double relative_difference(const std::vector<float>& a,

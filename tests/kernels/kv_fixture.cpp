@@ -2,6 +2,7 @@
 #include "tests/kernels/kv_fixture.hpp"
 
 #include <cmath>
+#include <limits>
 
 namespace sluice::test {
 
@@ -32,14 +33,19 @@ kv_fixture::kv_fixture(const attention_shape& shape, dtype type,
   // NaN wherever nothing is stored: a path that reads it is found out.
   k_.assign(bytes, std::byte{0xff});
   v_.assign(bytes, std::byte{0xff});
+  const auto heads =
+      static_cast<std::size_t>(pages_ * shape.kv_heads * page_tokens);
+  k_scales_.assign(heads, std::numeric_limits<float>::quiet_NaN());
+  v_scales_ = k_scales_;
   for (std::size_t s = 0; s < lengths.size(); ++s) {
     fill(static_cast<std::int32_t>(s), lengths[s]);
   }
 }
 
 kv_view kv_fixture::cache() {
-  return {k_.data(),       v_.data(),    type_,          pages_,
-          shape_.kv_heads, page_tokens_, shape_.head_dim};
+  return {k_.data(),       v_.data(),        type_,
+          pages_,          shape_.kv_heads,  page_tokens_,
+          shape_.head_dim, k_scales_.data(), v_scales_.data()};
 }
 
 std::int64_t kv_fixture::slot(std::size_t sequence,
@@ -77,7 +83,8 @@ kv_fixture::range(std::int32_t sequence, std::int32_t first, std::int32_t end) {
 }
 
 std::vector<float> kv_fixture::attend(const op_table& ops, int threads,
-                                      const std::vector<row>& wanted) {
+                                      const std::vector<row>& wanted,
+                                      workspace lent) {
   const std::int64_t heads = shape_.kv_heads * shape_.group;
   const std::int64_t width = heads * shape_.head_dim;
   std::vector<std::int32_t> sequences;
@@ -93,6 +100,9 @@ std::vector<float> kv_fixture::attend(const op_table& ops, int threads,
   }
   q.height = static_cast<std::int64_t>(wanted.size());
   rows out(q.height, width);
+  scratch memory(lent == workspace::given
+                     ? paged_attention_workspace_bytes(heads, shape_.head_dim)
+                     : 0);
   thread_pool pool(threads);
   ops.paged_attention(
       {.q = q.view(),
@@ -103,7 +113,8 @@ std::vector<float> kv_fixture::attend(const op_table& ops, int threads,
        .heads = heads,
        .scale = 1 / std::sqrt(static_cast<float>(shape_.head_dim)),
        .window = shape_.window,
-       .out = out.view()},
+       .out = out.view(),
+       .workspace = memory.span()},
       pool);
   return out.values;
 }

@@ -26,20 +26,26 @@ public:
     std::int32_t position;
   };
 
+  /// Whether the call gets a workspace, so that threads share spans.
+  enum class workspace { given, none };
+
   /// Attention of these rows in one call: [rows, heads * head_dim].
   std::vector<float> attend(const op_table& ops, int threads,
-                            const std::vector<row>& rows);
+                            const std::vector<row>& rows,
+                            workspace = workspace::given);
 
   /// Positions [first, end) of a sequence as rows.
   static std::vector<row> range(std::int32_t sequence, std::int32_t first,
                                 std::int32_t end);
 
   kv_view cache();
+
+  /// Where a position lies: page * page_tokens + offset.
+  std::int64_t slot(std::size_t sequence, std::int64_t position) const;
   const std::vector<page_list>& sequences() const { return lists_; }
 
 private:
   void fill(std::int32_t sequence, std::int64_t length);
-  std::int64_t slot(std::size_t sequence, std::int64_t position) const;
 
   attention_shape shape_;
   dtype type_;
@@ -49,6 +55,8 @@ private:
   std::vector<page_list> lists_;
   std::vector<std::byte> k_;
   std::vector<std::byte> v_;
+  std::vector<float> k_scales_;
+  std::vector<float> v_scales_;
 };
 
 } // namespace sluice::test

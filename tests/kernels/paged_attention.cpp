@@ -4,7 +4,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sluice::test {
 
@@ -33,7 +35,7 @@ BOOST_AUTO_TEST_SUITE(paged_attention)
 
 BOOST_AUTO_TEST_CASE(agrees_with_the_oracle) {
   for (const path& p : paths()) {
-    for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16}) {
+    for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16, dtype::i8}) {
       double worst = 0;
       for (const attention_shape& shape : shapes) {
         kv_fixture kv(shape, type, 16, {1, 70, 100});
@@ -57,7 +59,8 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_oracle) {
 BOOST_AUTO_TEST_CASE(chunks_and_decodes_equal_the_whole_prompt) {
   for (const path& p : paths()) {
     for (const attention_shape& shape : shapes) {
-      kv_fixture kv(shape, dtype::f16, 16, {100});
+      const dtype type = shape.head_dim > 64 ? dtype::i8 : dtype::f16;
+      kv_fixture kv(shape, type, 16, {100});
       const auto whole = kv.attend(*p.ops, 1, kv_fixture::range(0, 0, 100));
       for (const std::int32_t chunk : {1, 7, 32, 64}) {
         std::vector<float> pieces;
@@ -125,6 +128,83 @@ BOOST_AUTO_TEST_CASE(a_tile_boundary_is_no_boundary) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(every_span_is_the_same_in_prompts_and_decodes) {
+  // Around the borders of 512 positions, with windows that begin anywhere.
+  std::vector<row> rows;
+  for (const std::int32_t first : {505, 1020, 1590}) {
+    rows = concat(rows, kv_fixture::range(0, first, first + 12));
+  }
+  for (const path& p : paths()) {
+    for (const std::int64_t window : {0, 8, 500, 512, 513, 1100}) {
+      kv_fixture kv({1, 2, 32, window}, dtype::f16, 16, {1602});
+      const auto together = kv.attend(*p.ops, 1, rows);
+      BOOST_TEST(relative_difference(together, kv.attend(oracle(), 1, rows)) <=
+                     2e-6,
+                 p.name << " window " << window);
+      for (std::size_t r = 0; r < rows.size(); r += 5) {
+        const auto start =
+            together.begin() + static_cast<std::ptrdiff_t>(r) * 64;
+        BOOST_TEST(
+            same_bytes(kv.attend(*p.ops, 2, {rows[r]}), {start, start + 64}),
+            p.name << " window " << window << " position " << rows[r].position);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(threads_share_spans_without_a_trace) {
+  const std::vector<row> rows = {{0, 2999}, {1, 40}, {2, 1700}, {2, 1701}};
+  for (const path& p : paths()) {
+    for (const dtype type : {dtype::bf16, dtype::i8}) {
+      const std::vector<std::int64_t> lengths = {3000, 41, 1702};
+      kv_fixture small({2, 3, 48, 0}, type, 8, lengths);
+      const auto expected = small.attend(*p.ops, 1, rows);
+      kv_fixture large({2, 3, 48, 0}, type, 128, lengths);
+      for (const int threads : {2, 3, 16}) {
+        for (const auto lent :
+             {kv_fixture::workspace::given, kv_fixture::workspace::none}) {
+          BOOST_TEST(
+              same_bytes(large.attend(*p.ops, threads, rows, lent), expected),
+              p.name << " " << name(type) << " " << threads << " threads");
+        }
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_context_of_128k_positions) {
+  constexpr std::int32_t last = 131071;
+  for (const dtype type : {dtype::f16, dtype::i8}) {
+    kv_fixture kv({1, 1, 16, 0}, type, 128, {last + 1});
+    const auto expected = kv.attend(oracle(), 1, {{0, last}});
+    for (const path& p : paths()) {
+      const auto out = kv.attend(*p.ops, 1, {{0, last}});
+      BOOST_TEST(relative_difference(out, expected) <= 2e-6,
+                 p.name << " " << name(type));
+      BOOST_TEST(same_bytes(kv.attend(*p.ops, 3, {{0, last}}), out),
+                 p.name << " " << name(type));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_poisoned_head_reaches_all_that_read_it_and_no_other) {
+  for (const path& p : paths()) {
+    kv_fixture kv({1, 1, 64, 0}, dtype::i8, 16, {100});
+    kv_view cache = kv.cache();
+    for (float* scales : {cache.k_scales, cache.v_scales}) {
+      const std::int64_t slot = kv.slot(0, 50);
+      const float kept = scales[slot];
+      scales[slot] = std::numeric_limits<float>::quiet_NaN();
+      const auto out = kv.attend(*p.ops, 1, kv_fixture::range(0, 40, 60));
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        BOOST_TEST(std::isnan(out[i]) == (i / 64 >= 10),
+                   p.name << " position " << 40 + i / 64);
+      }
+      scales[slot] = kept;
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(unknown_pages_and_positions_are_refused) {
   thread_pool pool(1);
   kv_fixture kv({1, 1, 32, 0}, dtype::f16, 16, {40});
@@ -154,6 +234,15 @@ BOOST_AUTO_TEST_CASE(unknown_pages_and_positions_are_refused) {
     BOOST_CHECK_THROW(p.ops->paged_attention(bad, pool), contract_violation);
     bad = good;
     bad.cache.page_tokens = 12;
+    BOOST_CHECK_THROW(p.ops->paged_attention(bad, pool), contract_violation);
+    bad = good;
+    bad.cache.type = dtype::i8;
+    BOOST_CHECK_NO_THROW(p.ops->paged_attention(bad, pool));
+    bad.cache.v_scales = nullptr;
+    BOOST_CHECK_THROW(p.ops->paged_attention(bad, pool), contract_violation);
+    bad = good;
+    scratch memory(256);
+    bad.workspace = memory.span().subspan(4);
     BOOST_CHECK_THROW(p.ops->paged_attention(bad, pool), contract_violation);
   }
 }

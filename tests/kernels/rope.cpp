@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sluice::test {
 
@@ -34,7 +35,8 @@ struct rope_run {
       : q(5, c.heads * c.head_dim, 1), k(5, c.kv_heads * c.head_dim, 2),
         v(5, c.kv_heads * c.head_dim, 3),
         part(row_bytes(type, 3 * 16 * c.kv_heads * c.head_dim)), stored_k(part),
-        stored_v(part), shape(c), kv_type(type) {}
+        stored_v(part), k_scales(static_cast<std::size_t>(48 * c.kv_heads)),
+        v_scales(k_scales), shape(c), kv_type(type) {}
 
   void run(const op_table& ops, int threads) {
     thread_pool pool(threads);
@@ -46,28 +48,33 @@ struct rope_run {
     }
     std::vector<float> cos_sin(5 * 2 * half);
     ops.rope_angles({positions, inv_freq, 1.25f, cos_sin}, pool);
-    ops.rope_store_kv({.q = q.view(),
-                       .k = k.view(),
-                       .v = v.view(),
-                       .cos_sin = cos_sin,
-                       .rotary_dim = shape.rotary_dim,
-                       .layout = shape.layout,
-                       .slots = slots,
-                       .cache = {stored_k.data(), stored_v.data(), kv_type, 3,
-                                 shape.kv_heads, 16, shape.head_dim}},
-                      pool);
+    ops.rope_store_kv(
+        {.q = q.view(),
+         .k = k.view(),
+         .v = v.view(),
+         .cos_sin = cos_sin,
+         .rotary_dim = shape.rotary_dim,
+         .layout = shape.layout,
+         .slots = slots,
+         .cache = {stored_k.data(), stored_v.data(), kv_type, 3, shape.kv_heads,
+                   16, shape.head_dim, k_scales.data(), v_scales.data()}},
+        pool);
+  }
+
+  // Where K and V of a token and kv head are stored.
+  std::size_t line(std::size_t token, std::int64_t head) const {
+    const std::int64_t page = slots[token] / 16;
+    return static_cast<std::size_t>((page * shape.kv_heads + head) * 16 +
+                                    slots[token] % 16);
   }
 
   // The stored K or V of a token and kv head.
   std::vector<float> stored(const std::vector<std::byte>& bytes,
                             std::size_t token, std::int64_t head) const {
-    const std::int64_t page = slots[token] / 16;
-    const std::int64_t line =
-        (page * shape.kv_heads + head) * 16 + slots[token] % 16;
     std::vector<float> out(static_cast<std::size_t>(shape.head_dim));
     dequantize_row(kv_type,
-                   bytes.data() + static_cast<std::size_t>(line) *
-                                      row_bytes(kv_type, shape.head_dim),
+                   bytes.data() +
+                       line(token, head) * row_bytes(kv_type, shape.head_dim),
                    out);
     return out;
   }
@@ -78,6 +85,8 @@ struct rope_run {
   std::vector<std::byte> part;
   std::vector<std::byte> stored_k;
   std::vector<std::byte> stored_v;
+  std::vector<float> k_scales;
+  std::vector<float> v_scales;
   rope_case shape;
   dtype kv_type;
   std::vector<std::int64_t> slots = {47, 0, 16, 3, 31};
@@ -167,6 +176,58 @@ BOOST_AUTO_TEST_CASE(stores_rounded_rows_at_their_slots_and_nothing_else) {
             std::count(one.stored_v.begin(), one.stored_v.end(), std::byte{0}));
         BOOST_TEST(zeros >= one.stored_v.size() - written);
       }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(stores_int8_with_a_scale_a_head) {
+  for (const path& p : paths()) {
+    for (const rope_case& c : cases) {
+      rope_run one(c, dtype::i8);
+      one.run(*p.ops, 1);
+      for (std::size_t t = 0; t < 5; ++t) {
+        for (std::int64_t head = 0; head < c.kv_heads; ++head) {
+          const float* v = one.v.view().data +
+                           static_cast<std::int64_t>(t) * one.v.width +
+                           head * c.head_dim;
+          const float top = std::fabs(
+              *std::max_element(v, v + c.head_dim, [](float a, float b) {
+                return std::fabs(a) < std::fabs(b);
+              }));
+          const std::size_t line = one.line(t, head);
+          BOOST_TEST(one.v_scales[line] == top / 127.0f, p.name);
+          for (std::int64_t i = 0; i < c.head_dim; ++i) {
+            const auto at = line * static_cast<std::size_t>(c.head_dim) +
+                            static_cast<std::size_t>(i);
+            BOOST_TEST(static_cast<float>(
+                           static_cast<std::int8_t>(one.stored_v[at])) ==
+                           std::nearbyint(v[i] / one.v_scales[line]),
+                       p.name << " token " << t << " element " << i);
+          }
+        }
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(int8_of_nothing_and_of_no_number) {
+  for (const path& p : paths()) {
+    for (const float bad : {std::numeric_limits<float>::infinity(),
+                            std::numeric_limits<float>::quiet_NaN()}) {
+      rope_run one({1, 2, 20, 0, rope_layout::half_split}, dtype::i8);
+      std::fill_n(one.v.values.begin(), 20, 1e-31f);
+      one.v.values[20 + 17] = bad;
+      one.run(*p.ops, 1);
+      BOOST_TEST(one.v_scales[one.line(0, 0)] == 0.0f, p.name);
+      BOOST_TEST(std::isnan(one.v_scales[one.line(0, 1)]), p.name);
+      const std::byte* rows = one.stored_v.data();
+      for (const std::int64_t head : {0, 1}) {
+        const std::byte* first = rows + one.line(0, head) * 20;
+        BOOST_TEST(std::all_of(first, first + 20,
+                               [](std::byte b) { return b == std::byte{0}; }),
+                   p.name);
+      }
+      BOOST_TEST(one.v_scales[one.line(1, 0)] > 0, p.name);
     }
   }
 }

@@ -33,6 +33,22 @@ BOOST_AUTO_TEST_CASE(layers_lie_one_after_the_other) {
   BOOST_CHECK_THROW(store.layer(2), contract_violation);
 }
 
+BOOST_AUTO_TEST_CASE(scales_of_int8_lie_behind_the_values) {
+  auto shape = small;
+  shape.type = dtype::i8;
+  const kv_store store{shape};
+  constexpr std::ptrdiff_t heads = 4 * 3 * 16;
+  BOOST_TEST(store.bytes() == 2u * 2 * heads * (8 + 4));
+  BOOST_TEST(store.bytes() == kv_store_bytes(shape));
+  const auto second = store.layer(1);
+  BOOST_TEST(second.v - second.k == heads * 8);
+  BOOST_TEST(reinterpret_cast<std::byte*>(second.k_scales) - second.v ==
+             heads * 8);
+  BOOST_TEST(second.v_scales - second.k_scales == heads);
+  BOOST_TEST(second.k - store.layer(0).k == 2 * heads * (8 + 4));
+  BOOST_TEST(kv_store{small}.layer(0).k_scales == nullptr);
+}
+
 BOOST_AUTO_TEST_CASE(it_begins_with_zeros_and_is_aligned) {
   const kv_store store{small};
   const auto* first = store.layer(0).k;

@@ -2,7 +2,11 @@
 #include "tools/bench/daemon_bench.hpp"
 
 #include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <map>
 #include <stdexcept>
+#include <string>
 #include <unordered_map>
 
 #include "tools/cli/series.hpp"
@@ -73,15 +77,69 @@ private:
   bool ended_ = false;
 };
 
+double mean_between(const messages::StatsT& before,
+                    const messages::StatsT& after, const std::string& name) {
+  const auto grown = [&](const std::string& part) {
+    return cli::series(after, name + part) - cli::series(before, name + part);
+  };
+  const auto count = grown("_count");
+  return count > 0 ? grown("_sum") / count : 0;
+}
+
+/// How a histogram's buckets have grown: count at most so large, by bound.
+std::map<double, double> buckets_between(const messages::StatsT& before,
+                                         const messages::StatsT& after,
+                                         const std::string& name) {
+  std::map<double, double> grown;
+  const auto add = [&](const messages::StatsT& stats, double sign) {
+    for (const auto& metric : stats.metrics)
+      if (metric->name == name + "_bucket")
+        grown[std::strtod(metric->labels.c_str() + sizeof "le=", nullptr)] +=
+            sign * metric->value;
+  };
+  add(after, 1);
+  add(before, -1);
+  return grown;
+}
+
+/// The median, as exactly as the bounds of the buckets allow.
+double median_between(const messages::StatsT& before,
+                      const messages::StatsT& after, const std::string& name) {
+  const auto grown = buckets_between(before, after, name);
+  if (grown.empty())
+    return 0;
+  const auto half = grown.rbegin()->second / 2;
+  double lower = 0;
+  double below = 0;
+  for (const auto& [bound, count] : grown) {
+    if (count >= half && count > below)
+      return std::isinf(bound)
+                 ? lower
+                 : lower + (bound - lower) * (half - below) / (count - below);
+    lower = bound;
+    below = count;
+  }
+  return lower;
+}
+
 step_overhead overhead_between(const messages::StatsT& before,
                                const messages::StatsT& after,
                                std::uint32_t batch) {
   const auto recent = cli::between(before, after, 1);
   const auto microseconds = [](double seconds) { return seconds * 1e6; };
-  return {batch, static_cast<std::uint64_t>(recent.steps_per_second),
+  const auto mean = [&](const char* histogram) {
+    return microseconds(mean_between(before, after, histogram));
+  };
+  return {batch,
+          static_cast<std::uint64_t>(recent.steps_per_second),
           microseconds(recent.step_seconds),
           microseconds(recent.compute_seconds),
-          microseconds(recent.step_seconds - recent.compute_seconds)};
+          microseconds(recent.step_seconds - recent.compute_seconds),
+          mean("sluice_step_kernel_seconds"),
+          mean("sluice_step_sampling_seconds"),
+          mean("sluice_step_idle_seconds"),
+          microseconds(
+              median_between(before, after, "sluice_step_overhead_seconds"))};
 }
 
 } // namespace

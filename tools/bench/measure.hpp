@@ -37,9 +37,13 @@ struct decode_speed {
 struct step_overhead {
   std::uint32_t batch = 0;
   std::uint64_t steps = 0;
-  double step_us = 0;    // mean time from one result to the next
-  double compute_us = 0; // mean time inside the executor
-  double outside_us = 0; // the difference
+  double step_us = 0;     // mean time from one result to the next
+  double compute_us = 0;  // mean time inside the executor
+  double outside_us = 0;  // the difference
+  double kernels_us = 0;  // mean time inside kernels, in the executor
+  double sampling_us = 0; // mean time from logits to tokens
+  double idle_us = 0;     // mean time from a step's end to the next one's start
+  double overhead_us = 0; // median of all that is no kernel
 };
 
 /// What was measured on.

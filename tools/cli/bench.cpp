@@ -79,7 +79,11 @@ json to_json(const bench_report& report) {
                              {"steps", row.steps},
                              {"step_us", row.step_us},
                              {"compute_us", row.compute_us},
-                             {"outside_us", row.outside_us}});
+                             {"outside_us", row.outside_us},
+                             {"kernels_us", row.kernels_us},
+                             {"sampling_us", row.sampling_us},
+                             {"idle_us", row.idle_us},
+                             {"overhead_us", row.overhead_us}});
   return out;
 }
 
@@ -105,7 +109,11 @@ std::string for_people(const bench_report& report) {
     text += line("daemon %5u sequences       %10.1f us outside the executor, "
                  "of a step of %.1f us (%llu steps)\n",
                  row.batch, row.outside_us, row.step_us,
-                 static_cast<unsigned long long>(row.steps));
+                 static_cast<unsigned long long>(row.steps)) +
+            line("%-26s       %10.1f us outside kernels (median): sampling "
+                 "%.1f, between steps %.1f, the rest %.1f (means)\n",
+                 "", row.overhead_us, row.sampling_us, row.idle_us,
+                 row.compute_us - row.kernels_us - row.sampling_us);
   return text;
 }
 

@@ -18,6 +18,7 @@ void add_cancel(CLI::App& program, int& code);
 void add_stats(CLI::App& program, int& code);
 void add_top(CLI::App& program, int& code);
 void add_synth(CLI::App& program, int& code);
+void add_quantize(CLI::App& program, int& code);
 void add_bench(CLI::App& program, int& code);
 void add_config(CLI::App& program, int& code);
 void add_version(CLI::App& program, int& code);

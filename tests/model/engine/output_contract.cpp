@@ -288,7 +288,7 @@ BOOST_AUTO_TEST_CASE(it_holds_for_every_page_size) {
 }
 
 BOOST_AUTO_TEST_CASE(it_holds_for_every_cache_type) {
-  for (const auto type : {dtype::f32, dtype::bf16})
+  for (const auto type : {dtype::f32, dtype::bf16, dtype::i8})
     check_contract({}, {.isa = detect(), .kv_type = type}, {6, 7});
 }
 

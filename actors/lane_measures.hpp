@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include <caf/actor_clock.hpp>
+
+#include "actors/reports.hpp"
+#include "messages/lane_generated.h"
+
+namespace sluice::actors {
+
+/// What a batcher measures of its lane; gathers samples for the meter.
+class lane_measures {
+public:
+  using time_point = caf::actor_clock::time_point;
+
+  /// The page manager answered.
+  void granted(const messages::PageGrant& grant);
+
+  /// A result came.
+  /// @param more_plans  others were already on their way to the executor when
+  ///                    it did: what comes next does not wait for the batcher.
+  void finished(const messages::StepResult& result, time_point now,
+                bool more_plans);
+
+  /// A request has left the lane.
+  void left(messages::ErrorCode code, const messages::ReceiptT& used);
+
+  std::uint64_t steps() const noexcept { return steps_; }
+  time_point last_result() const noexcept { return last_result_; }
+
+  /// What was gathered since the last time.
+  metric_batch take() { return std::exchange(samples_, {}); }
+  bool empty() const noexcept { return samples_.samples.empty(); }
+
+private:
+  void add(metric_kind kind, const char* name, double value);
+  void add_times(const messages::StepResult& result, time_point now);
+
+  metric_batch samples_;
+  std::uint64_t steps_ = 0;
+  time_point last_result_{};
+  bool pipeline_was_busy_ = false;
+};
+
+} // namespace sluice::actors
