@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pathlib
 import signal
@@ -11,6 +12,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+
+PR_SET_PDEATHSIG = 1
 
 
 class ComparisonError(Exception):
@@ -28,7 +32,8 @@ class Cores:
         return len(self.cpus)
 
     def bind(self) -> None:
-        """In a child before exec."""
+        """In a child before exec; it ends with its parent, whatever happens."""
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.sched_setaffinity(0, self.cpus)
 
     def environment(self) -> dict[str, str]:
