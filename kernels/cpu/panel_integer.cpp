@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t tall_rows = 192; // of x, whose totals wait at a time
 constexpr int tall_panels = 4; // that share a tile of x, an even number
+constexpr int few_passes = 8;  // at most, that unpack a panel in registers
 
 template <panel_format Format>
 struct panel_kernel {
@@ -75,6 +76,16 @@ struct panel_kernel {
       }
     }
     few<Columns>(row, m);
+  }
+
+  // One panel times all rows of x, in passes of nearly one size: the second
+  // finds the panel in the cache.
+  void pass(std::int64_t row) const {
+    const std::int64_t passes = (x.rows + few_columns - 1) / few_columns;
+    for (std::int64_t i = 0; i < passes; ++i) {
+      const std::int64_t m = x.rows * i / passes;
+      few(row, m, x.rows * (i + 1) / passes - m);
+    }
   }
 
   // A group of two panels times `Columns` rows of x from m on.
@@ -172,10 +183,9 @@ struct panel_kernel {
   }
 
   void run(std::int64_t first, std::int64_t end) const {
-    if (x.rows <= few_columns) {
-      for (std::int64_t row = first; row < end && x.rows > 0;
-           row += panel_rows) {
-        few(row, 0, x.rows);
+    if (x.rows <= few_passes * few_columns) {
+      for (std::int64_t row = first; row < end; row += panel_rows) {
+        pass(row);
       }
       return;
     }
