@@ -31,8 +31,10 @@ SLUICE_INLINE bytes packed_codes(const std::byte* block, int j) {
     codes =
         combine(codes, plane_codes<Format.high_bits>(high, j, Format.low_bits));
   }
-  if constexpr (Format.table != nullptr) {
-    codes = look_up(Format.table, codes);
+  if constexpr (Format.table == code_table::iq4) {
+    codes = look_up(iq4_codes, codes);
+  } else if constexpr (Format.table == code_table::mxfp4) {
+    codes = look_up(mxfp4_codes, codes);
   }
   return codes;
 }

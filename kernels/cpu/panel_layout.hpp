@@ -29,12 +29,15 @@ enum class scale_kind {
   row                 // none; one f32 a row in front of the first group
 };
 
+/// What a code of 4 bits stands for.
+enum class code_table { none, iq4, mxfp4 };
+
 struct panel_format {
   int low_bits;      // of a code, in the first lines of a block
   int high_bits;     // the bits above them, in the lines behind; may be 0
   int zero_exponent; // code 2^zero_exponent is 0; -1: code 0 is
   scale_kind scales;
-  const std::uint8_t* table = nullptr; // what a code of 4 bits stands for
+  code_table table = code_table::none;
 };
 
 inline constexpr std::uint8_t iq4_codes[16] = {
@@ -58,11 +61,11 @@ inline constexpr panel_format q5_k_panels{4, 1, -1,
                                           scale_kind::super_32_and_min};
 inline constexpr panel_format q6_k_panels{4, 2, 5, scale_kind::super_16};
 inline constexpr panel_format iq4_nl_panels{4, 0, 7, scale_kind::f16_per_32,
-                                            iq4_codes};
+                                            code_table::iq4};
 inline constexpr panel_format iq4_xs_panels{4, 0, 7, scale_kind::super_32,
-                                            iq4_codes};
+                                            code_table::iq4};
 inline constexpr panel_format mxfp4_panels{4, 0, 4, scale_kind::e8m0_per_32,
-                                           mxfp4_codes};
+                                           code_table::mxfp4};
 inline constexpr panel_format w8a8_panels{8, 0, 7, scale_kind::row};
 
 /// Codes above 127, which some paths multiply in another way.
@@ -71,12 +74,14 @@ constexpr bool is_wide(const panel_format& format) {
 }
 
 constexpr int largest_code(const panel_format& format) {
-  if (format.table == nullptr) {
+  if (format.table == code_table::none) {
     return (1 << (format.low_bits + format.high_bits)) - 1;
   }
   int largest = 0;
   for (int i = 0; i < 16; ++i) {
-    largest = format.table[i] > largest ? format.table[i] : largest;
+    const int code =
+        format.table == code_table::iq4 ? iq4_codes[i] : mxfp4_codes[i];
+    largest = code > largest ? code : largest;
   }
   return largest;
 }
