@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 import harness
 
@@ -33,6 +34,12 @@ class CommandLineTest(unittest.TestCase):
 
     def quantize(self, *arguments):
         return harness.run_cli("quantize", *arguments)
+
+    def test_a_model_in_the_process_heeds_the_environment(self):
+        variable = {"SLUICE_EXECUTOR_ISA": "avx3"}
+        with unittest.mock.patch.dict(os.environ, variable):
+            result = self.generate("--prompt", "a")
+        self.assert_one_line_error(result, "SLUICE_EXECUTOR_ISA", "portable")
 
     def test_quantize_writes_a_model_that_answers(self):
         row = harness.records(1)[0]

@@ -21,14 +21,17 @@ std::pair<std::string, std::string> split_setting(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-/// Sockets inside this process, and a quiet log; --set may say otherwise.
+/// Sockets inside this process, and a quiet log; --set may say otherwise. The
+/// environment holds where no flag does, as for the daemon.
 config::config own_configuration(const connection_flags& flags) {
   config::sources from;
+  from.environment = config::process_environment();
   from.flags = {{"daemon.control_endpoint", "inproc://sluice-control"},
                 {"daemon.stream_endpoint", "inproc://sluice-streams"},
                 {"log.level", "warn"},
-                {"model.path", flags.model},
-                {"executor.threads", std::to_string(flags.threads)}};
+                {"model.path", flags.model}};
+  if (flags.threads > 0)
+    from.flags.push_back({"executor.threads", std::to_string(flags.threads)});
   for (const auto& text : flags.settings)
     from.flags.push_back(split_setting(text));
   return config::load(from).values;
