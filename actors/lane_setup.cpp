@@ -46,7 +46,7 @@ engine_options device_of(const config::config& configuration) {
     if (!options.isa)
       throw contract_violation{"executor.isa is '" +
                                configuration.executor.isa +
-                               "'; choose reference, portable, avx2, avx512 "
+                               "'; choose reference, portable, avx2, avx512, amx "
                                "or leave it empty"};
   }
   return options;

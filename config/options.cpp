@@ -56,7 +56,7 @@ void add_executor(option_list& list, config& c) {
            {0, 1024});
   list.add("executor.isa", s.isa,
            "Instruction set; empty: the best this CPU has", {},
-           "|reference|portable|avx2|avx512");
+           "|reference|portable|avx2|avx512|amx");
   list.add("executor.pin", s.pin,
            "Pin each thread to a core of its own if they use all the cores");
 }

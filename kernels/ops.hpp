@@ -20,7 +20,13 @@
 
 namespace sluice {
 
-enum class instruction_set : std::uint8_t { reference, portable, avx2, avx512 };
+enum class instruction_set : std::uint8_t {
+  reference,
+  portable,
+  avx2,
+  avx512,
+  amx
+};
 
 /// Copies embedding rows as f32: out[i] = table[ids[i]].
 struct embed_rows_args {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/select.hpp"
 
+#include "kernels/amx_permission.hpp"
 #include "kernels/check.hpp"
 #include "kernels/cpu/tables.hpp"
 #include "kernels/reference/reference.hpp"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr instruction_set slowest_first[] = {
     instruction_set::reference, instruction_set::portable,
-    instruction_set::avx2, instruction_set::avx512};
+    instruction_set::avx2, instruction_set::avx512, instruction_set::amx};
 
 bool cpu_runs(instruction_set isa) {
 #if defined(__x86_64__)
@@ -28,6 +29,13 @@ bool cpu_runs(instruction_set isa) {
            __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512vnni");
+  }
+  if (isa == instruction_set::amx) {
+    return cpu_runs(instruction_set::avx512) &&
+           __builtin_cpu_supports("avx512bf16") &&
+           __builtin_cpu_supports("amx-tile") &&
+           __builtin_cpu_supports("amx-int8") &&
+           __builtin_cpu_supports("amx-bf16") && may_use_amx();
   }
 #endif
   return isa == instruction_set::reference || isa == instruction_set::portable;
@@ -45,6 +53,8 @@ const op_table* built(instruction_set isa) {
     return &avx2::table();
   case instruction_set::avx512:
     return &avx512::table();
+  case instruction_set::amx:
+    return &amx::table();
 #endif
   default:
     return nullptr;
@@ -97,6 +107,8 @@ std::string_view name(instruction_set isa) {
     return "avx2";
   case instruction_set::avx512:
     return "avx512";
+  case instruction_set::amx:
+    return "amx";
   default:
     return "reference";
   }

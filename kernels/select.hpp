@@ -10,6 +10,7 @@
 namespace sluice {
 
 /// The best path this CPU and operating system can run, found by CPUID:
+/// amx needs AMX-INT8 and AMX-BF16, and that the system grants their state;
 /// avx512 needs F, BW, DQ, VL and VNNI; avx2 needs AVX2, FMA and F16C.
 instruction_set detect();
 
@@ -24,7 +25,7 @@ std::vector<instruction_set> available_instruction_sets();
 ///         lists those that are.
 const op_table& select(instruction_set isa);
 
-/// "reference", "portable", "avx2" or "avx512".
+/// "reference", "portable", "avx2", "avx512" or "amx".
 std::string_view name(instruction_set isa);
 
 /// The inverse of `name`; nothing for an unknown name.

@@ -19,10 +19,11 @@ std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-projection_kernel kernel_for(const matrix_view& weight) {
+projection_kernel kernel_for(const panel_families& families,
+                             const matrix_view& weight) {
   return weight.layout == weight_layout::rows
              ? rows_kernel(weight.type)
-             : family_of(weight.type).kernel(weight.type);
+             : families.of(weight.type).kernel(weight.type);
 }
 
 // Weight rows that one thread takes at a time: enough work to pay for the
@@ -59,8 +60,8 @@ bool alike(const matrix_view& a, const matrix_view& b) {
 }
 
 // Writes each form of x once, for the first projection that wants it.
-void prepare(const matmul_args& args, const matmul_input& input,
-             thread_pool& pool) {
+void prepare(const panel_families& families, const matmul_args& args,
+             const matmul_input& input, thread_pool& pool) {
   const projection* first = args.projections.data();
   for (const projection& to : args.projections) {
     const projection* same = first;
@@ -70,14 +71,15 @@ void prepare(const matmul_args& args, const matmul_input& input,
     const bool read_as_it_is = !quantizes_input(to.weight.type) &&
                                to.weight.layout == weight_layout::rows;
     if (same == &to && !read_as_it_is) {
-      family_of(to.weight.type).prepare(to.weight.type, input, pool);
+      families.of(to.weight.type).prepare(to.weight.type, input, pool);
     }
   }
 }
 
 } // namespace
 
-void matmul(const matmul_args& args, thread_pool& pool) {
+void multiply_with(const panel_families& families, const matmul_args& args,
+                   thread_pool& pool) {
   check(args);
   std::int64_t claims = 0;
   for (const projection& to : args.projections) {
@@ -87,20 +89,24 @@ void matmul(const matmul_args& args, thread_pool& pool) {
   const matmul_input input{
       args.x,
       split_workspace(args.workspace.data(), args.x.rows, args.x.columns)};
-  prepare(args, input, pool);
+  prepare(families, args, input, pool);
   pool.parallel_for(claims, [&](std::int64_t claim) {
     for (const projection& to : args.projections) {
       const std::int64_t own = claims_of(args, to, pool.threads());
       if (claim < own) {
         const std::int64_t step = rows_per_claim(args, to, pool.threads());
         const std::int64_t end = claim * step + step;
-        return kernel_for(to.weight)(to, input, claim * step,
-                                     end < to.weight.rows ? end
-                                                          : to.weight.rows);
+        return kernel_for(families, to.weight)(
+            to, input, claim * step,
+            end < to.weight.rows ? end : to.weight.rows);
       }
       claim -= own;
     }
   });
+}
+
+void matmul(const matmul_args& args, thread_pool& pool) {
+  multiply_with({integer_panels, dense_panels}, args, pool);
 }
 
 } // namespace sluice::SLUICE_ISA

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/panel_integer.hpp"
+#include "kernels/cpu/panel_operands.hpp"
 #include "kernels/cpu/panel_product.hpp"
 #include "kernels/cpu/panels.hpp"
 
@@ -18,40 +19,13 @@ constexpr int tall_panels = 4; // that share a tile of x, an even number
 constexpr int few_passes = 8;  // at most, that unpack a panel in registers
 
 template <panel_format Format>
-struct panel_kernel {
-  const projection& to;
-  const integer_input& x;
-
-  std::int64_t columns() const { return to.weight.columns; }
-
-  const std::byte* panel(std::int64_t row) const {
-    return to.weight.data + static_cast<std::size_t>(row / panel_rows) *
-                                to.weight.row_stride_bytes;
-  }
-
-  panel_group<Format, false> group(std::int64_t row, std::int64_t g) const {
-    const std::byte* start =
-        panel(row) + head_bytes(Format) + g * group_bytes(Format, group_blocks);
-    return packed_group<Format>(start, blocks_of(columns(), g));
-  }
-
-  // The totals of one row of x: the row's scale, the bias, and out.
-  SLUICE_INLINE void write(std::int64_t row, std::int64_t m,
-                           const float* totals) const {
-    vec sum = load(totals);
-    if constexpr (Format.scales == scale_kind::row) {
-      sum = mul(sum, load(reinterpret_cast<const float*>(panel(row))));
-    }
-    const std::int64_t left = to.weight.rows - row;
-    const bool whole = left >= panel_rows;
-    const int count = static_cast<int>(left);
-    if (!to.bias.empty()) {
-      const float* bias = to.bias.data() + row;
-      sum = add(sum, whole ? load(bias) : load_some(bias, count));
-    }
-    float* out = to.out.data + m * to.out.row_stride + row;
-    whole ? store(out, sum) : store_some(out, sum, count);
-  }
+struct panel_kernel : panel_operands<Format> {
+  using operands = panel_operands<Format>;
+  using operands::columns;
+  using operands::group;
+  using operands::to;
+  using operands::write;
+  using operands::x;
 
   template <int Columns>
   void few(std::int64_t row, std::int64_t m) const {
@@ -202,7 +176,7 @@ struct panel_kernel {
 template <panel_format Format>
 void multiply(const projection& to, const matmul_input& input,
               std::int64_t first, std::int64_t end) {
-  panel_kernel<Format>{to, input.forms.integers}.run(first, end);
+  panel_kernel<Format>{{to, input.forms.integers}}.run(first, end);
 }
 
 projection_kernel kernel(dtype type) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/contracts.hpp"
 #include "kernels/cpu/projection.hpp"
 
 // The families of packed weights. Both fill panels of `panel_rows` rows (of
@@ -28,6 +29,20 @@ extern const panel_family integer_panels;
 extern const panel_family dense_panels;
 
 const panel_family& family_of(dtype type);
+
+/// The families that one path multiplies with.
+struct panel_families {
+  const panel_family& integers;
+  const panel_family& dense;
+
+  const panel_family& of(dtype type) const {
+    return quantizes_input(type) ? integers : dense;
+  }
+};
+
+/// matmul with other kernels for the same panels.
+void multiply_with(const panel_families& families, const matmul_args& args,
+                   thread_pool& pool);
 
 /// The functions of the table's `weight_packing`.
 std::size_t panel_bytes(dtype type, std::int64_t columns);

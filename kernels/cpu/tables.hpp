@@ -18,6 +18,11 @@ namespace sluice::avx512 {
 const op_table& table();
 }
 
+// The avx512 path with the products of cpu/amx.
+namespace sluice::amx {
+const op_table& table();
+}
+
 // The avx512 sources over SIMDe, so that their tests run on any CPU; built
 // for the tests only.
 namespace sluice::avx512_emulated {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/check.hpp"
 #include "kernels/convert.hpp"
+#include "kernels/select.hpp"
 #include "tests/kernels/fixtures.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -130,6 +131,27 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_oracle) {
     }
     BOOST_TEST_MESSAGE("matmul " << what << ": largest difference " << worst);
   });
+}
+
+// Integer sums are exact, so tiles change no byte of a quantised type.
+BOOST_AUTO_TEST_CASE(tiles_of_amx_give_the_bytes_of_avx512) {
+  if (!available(instruction_set::amx)) {
+    BOOST_TEST_MESSAGE("skipped: no AMX here");
+    return;
+  }
+  const op_table& plain = select(instruction_set::avx512);
+  for (const dtype type : weight_types()) {
+    if (type == dtype::bf16 || !packs(plain, type, 256)) {
+      continue;
+    }
+    for (const std::int64_t m : {1, 8, 11, 12, 16, 27, 40, 200}) {
+      problem one(type, {m, 75, row_length(type)});
+      one.pack(plain);
+      const auto expected = one.run(plain, 1);
+      const auto found = one.run(select(instruction_set::amx), 2);
+      BOOST_TEST(found == expected, name(type) << " m=" << m);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(rows_do_not_depend_on_their_number_or_the_threads) {

@@ -33,15 +33,17 @@ BOOST_AUTO_TEST_CASE(detection_picks_an_available_path) {
 }
 
 BOOST_AUTO_TEST_CASE(names_round_trip) {
-  for (const auto isa : {instruction_set::reference, instruction_set::portable,
-                         instruction_set::avx2, instruction_set::avx512}) {
+  for (const auto isa :
+       {instruction_set::reference, instruction_set::portable,
+        instruction_set::avx2, instruction_set::avx512, instruction_set::amx}) {
     BOOST_TEST((parse_instruction_set(name(isa)) == isa));
   }
   BOOST_TEST(!parse_instruction_set("sse9").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_path_is_refused_by_name) {
-  for (const auto isa : {instruction_set::avx2, instruction_set::avx512}) {
+  for (const auto isa :
+       {instruction_set::avx2, instruction_set::avx512, instruction_set::amx}) {
     if (available(isa)) {
       continue;
     }

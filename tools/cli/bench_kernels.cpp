@@ -219,7 +219,7 @@ void add_bench_kernels(CLI::App& bench, int& code) {
   auto& plan = flags->plan;
   plan.choice.rows = {1, 4, 8, 16, 32, 128, 512};
   app->add_option("--isa", flags->isa,
-                  "avx512, avx2, portable or reference; "
+                  "amx, avx512, avx2, portable or reference; "
                   "default: the best of this CPU");
   app->add_option("-t,--threads", flags->threads,
                   "Threads that compute, each on its own core; 0: one a core")

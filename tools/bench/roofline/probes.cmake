@@ -7,7 +7,7 @@ set_source_files_properties(bench/roofline/portable.cpp PROPERTIES
   COMPILE_OPTIONS "-O3")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND probe_sources bench/roofline/avx2.cpp bench/roofline/avx512.cpp
-                            bench/roofline/avx512_bf16.cpp)
+                            bench/roofline/avx512_bf16.cpp bench/roofline/amx.cpp)
   set_source_files_properties(bench/roofline/probes.cpp PROPERTIES
     COMPILE_DEFINITIONS SLUICE_PROBES_X86)
   # GCC 12 takes the intrinsics' own temporaries for uninitialised.
@@ -20,4 +20,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     COMPILE_OPTIONS "${flags_512};-mavx512vnni")
   set_source_files_properties(bench/roofline/avx512_bf16.cpp PROPERTIES
     COMPILE_OPTIONS "${flags_512};-mavx512bf16")
+  set_source_files_properties(bench/roofline/amx.cpp PROPERTIES
+    COMPILE_OPTIONS "-O3;-mamx-tile;-mamx-int8;-mamx-bf16")
 endif()

@@ -11,6 +11,12 @@ probe_set probes_for(instruction_set isa) {
       found.bf16 = avx512_bf16::bf16_peak();
     return found;
   }
+  if (isa == instruction_set::amx) {
+    auto found = avx512::probes();
+    found.int8 = amx::int8_peak();
+    found.bf16 = amx::bf16_peak();
+    return found;
+  }
   if (isa == instruction_set::avx2)
     return avx2::probes();
 #endif

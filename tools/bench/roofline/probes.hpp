@@ -49,6 +49,10 @@ probe_set probes();
 namespace sluice::bench::avx512 {
 probe_set probes();
 }
+namespace sluice::bench::amx {
+peak_loop int8_peak();
+peak_loop bf16_peak();
+}
 namespace sluice::bench::avx512_bf16 {
 peak_loop bf16_peak();
 }
