@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(the_slower_of_memory_and_arithmetic_limits) {
 BOOST_AUTO_TEST_CASE(every_path_has_probes_with_positive_speeds) {
   thread_pool pool{1};
   for (const auto isa : available_instruction_sets()) {
-    roofline limits{isa, pool};
+    roofline limits{isa, pool, 64 << 20};
     BOOST_TEST(limits.read_bytes_per_second() > 0);
     BOOST_TEST(limits.operations_per_second(peak_kind::int8) > 0);
     BOOST_TEST(limits.operations_per_second(peak_kind::f32) > 0);

@@ -168,7 +168,8 @@ void kernel_bench::measure(const op_case& given) {
 } // namespace
 
 std::uint64_t beyond_caches() {
-  return 4 * last_cache_bytes();
+  constexpr std::uint64_t most = 1ull << 30; // of a host's cache, some GB
+  return std::min(4 * last_cache_bytes(), most);
 }
 
 limit least_time(const op_case& what, double read_bytes_per_second,

@@ -52,7 +52,7 @@ probe_set probes();
 namespace sluice::bench::amx {
 peak_loop int8_peak();
 peak_loop bf16_peak();
-}
+} // namespace sluice::bench::amx
 namespace sluice::bench::avx512_bf16 {
 peak_loop bf16_peak();
 }

@@ -70,10 +70,12 @@ std::uint64_t last_cache_bytes() {
   return usual;
 }
 
-roofline::roofline(instruction_set isa, thread_pool& pool)
+roofline::roofline(instruction_set isa, thread_pool& pool,
+                   std::uint64_t most_bytes)
     : probes_{probes_for(checked(isa).isa)}, pool_{pool},
-      buffer_{whole_slices(std::max(least_buffer_bytes,
-                                    2 * slices * last_cache_bytes())),
+      buffer_{whole_slices(std::min(most_bytes,
+                                    std::max(least_buffer_bytes,
+                                             2 * slices * last_cache_bytes()))),
               "roofline"} {
   // Written by the threads that read it, so that all of it is there, and none
   // of it is the system's one page of zeros.

@@ -24,9 +24,12 @@ class roofline {
 public:
   /// Takes memory far larger than the last cache and looks for the fastest
   /// way to read it.
-  /// @param pool  outlives this; its threads should be pinned.
+  /// @param pool        outlives this; its threads should be pinned.
+  /// @param most_bytes  of that memory, where the caches of a whole host,
+  ///                    which a virtual machine sees, would want more.
   /// @throws contract_violation if `isa` is not available, memory_error.
-  roofline(instruction_set isa, thread_pool& pool);
+  roofline(instruction_set isa, thread_pool& pool,
+           std::uint64_t most_bytes = 2ull << 30);
 
   /// Bytes per second that all threads together read from memory.
   double read_bytes_per_second();
@@ -59,6 +62,7 @@ private:
 };
 
 /// Bytes of the last cache level, as the system says; 32 MiB if it does not.
+/// In a virtual machine it may be that of the host.
 std::uint64_t last_cache_bytes();
 
 } // namespace sluice::bench
