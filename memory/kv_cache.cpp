@@ -21,7 +21,9 @@ bool kv_pages::may_pin(std::uint32_t blocks, const prefix_match& match) const {
   const auto is_pinned = [this](page_id page) {
     return ledger_.account(page).pinned;
   };
-  const auto known = match.pages.begin() + std::min(blocks, match.blocks);
+  // The last page may be a pinned block of which one position is left out.
+  const auto known =
+      match.pages.begin() + std::min<std::size_t>(blocks, match.pages.size());
   const auto already = std::count_if(match.pages.begin(), known, is_pinned);
   return index_.pinned_pages() + std::uint64_t{blocks} - already <=
          config_.most_pinned_pages;
