@@ -140,6 +140,8 @@ public:
   std::uint32_t pool_pages() const { return config_.pool_pages; }
   std::uint32_t page_tokens() const { return config_.page_tokens; }
 
+  const ledger& books() const { return ledger_; }
+
   /// The books themselves, for tests that corrupt them.
   ledger& books_for_test() { return ledger_; }
   const prefix_index& index_for_test() const { return index_; }

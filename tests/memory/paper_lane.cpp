@@ -305,6 +305,22 @@ void paper_lane::verify_counts() const {
        "slots are used once");
 }
 
+/// Nobody else may get a page before the plans that name it are done.
+void paper_lane::verify_plans() const {
+  const auto in_use = [this](page_id page) {
+    must(pages_.books().account(page).free == 0,
+         "a plan on its way names a free page");
+  };
+  for (const auto& plan : on_their_way_) {
+    for (const auto& row : plan.rows)
+      std::ranges::for_each(row.table, in_use);
+    for (const auto& copy : plan.copies)
+      in_use(copy.from);
+    for (const auto& swap : plan.swaps)
+      in_use(swap.page);
+  }
+}
+
 void paper_lane::verify() const {
   must(pages_.check().empty(), "the books agree");
   must(pages_.sums_agree(), "the sums agree");
@@ -312,6 +328,7 @@ void paper_lane::verify() const {
   for (const auto& [key, s] : sequences_)
     verify_sequence(key, s);
   verify_counts();
+  verify_plans();
 }
 
 } // namespace sluice::test

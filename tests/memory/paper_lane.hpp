@@ -61,6 +61,7 @@ private:
 
   void verify_sequence(std::uint64_t key, const sequence& s) const;
   void verify_counts() const;
+  void verify_plans() const;
 
   kv_pages_config config_;
   kv_pages pages_;
