@@ -213,6 +213,36 @@ BOOST_AUTO_TEST_CASE(a_leak_fails_its_owner_and_nobody_else) {
   BOOST_TEST(pages.admit(2, scope, counted(9)).matched_tokens == 8u);
 }
 
+/// One of 51 that share a head loses a page; the head's or its own.
+void leak_among_many(std::uint32_t tokens) {
+  auto pages = with_sequence(1, 12, {.pool_pages = 120, .page_tokens = 4});
+  for (std::uint64_t key = 2; key <= 51; ++key) {
+    BOOST_REQUIRE(pages.fork(1, key, 12));
+    BOOST_REQUIRE(pages.grant({key, tokens}, 2).has_value());
+  }
+  pages.books_for_test().leak_for_test(30);
+  BOOST_TEST(!pages.sums_agree());
+  BOOST_TEST(pages.check().at(0).owners == std::vector<owner_id>{30},
+             boost::test_tools::per_element());
+  BOOST_TEST(pages.repair() == std::vector<std::uint64_t>{30},
+             boost::test_tools::per_element());
+  for (std::uint64_t key = 1; key <= 51; ++key)
+    if (key != 30) {
+      BOOST_REQUIRE(pages.grant({key, 20}, 3).has_value());
+      pages.computed(key, 20);
+    }
+  pages.plans_done(3);
+  for (std::uint64_t key = 1; key <= 51; ++key)
+    pages.release(key);
+  BOOST_TEST(pages.check().empty());
+  BOOST_TEST((pages.counts() == ledger_counts{.free = 117, .cached = 3}));
+}
+
+BOOST_AUTO_TEST_CASE(a_leak_among_many_costs_one) {
+  leak_among_many(13); // a page of its own
+  leak_among_many(12); // one of the head that all share
+}
+
 BOOST_AUTO_TEST_CASE(disputed_pages_leave_the_cache) {
   auto pages = with_sequence(1, 10);
   pages.grant({9, 4}, 2);
