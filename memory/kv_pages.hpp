@@ -95,7 +95,8 @@ public:
   std::optional<std::vector<page_swap>> swap_out(std::uint64_t sequence,
                                                  std::uint64_t plan);
 
-  /// Brings a swapped sequence back, in a plan that may name it.
+  /// Brings a swapped sequence back, in a plan that may name it. Pages that the
+  /// cache still has are shared again instead.
   /// @return the moves, or nothing, and no change, if the pool is short, the
   ///         sequence is not swapped, or the same plan takes it out.
   std::optional<std::vector<page_swap>> swap_in(std::uint64_t sequence,
@@ -168,6 +169,7 @@ private:
   void adopt(std::uint64_t sequence, sequence_record& s);
   bool may_pin(std::uint32_t blocks, const prefix_match& match) const;
   void close(sequence_record& s);
+  std::uint32_t share_cached_blocks(std::uint64_t sequence, sequence_record& s);
   bool is_private(page_id page) const;
   entries shared_entries(const sequence_record& s, const page_need& need) const;
   bool make_room(std::uint32_t pages);

@@ -42,17 +42,39 @@ std::optional<std::vector<page_swap>> kv_pages::swap_out(std::uint64_t sequence,
   return result;
 }
 
+/// Pages of a swapped sequence that the cache still has need not come back.
+/// @return how many.
+std::uint32_t kv_pages::share_cached_blocks(std::uint64_t sequence,
+                                            sequence_record& s) {
+  if (s.root == no_node)
+    return 0;
+  const auto end = std::min<std::size_t>(s.computed, s.tokens.size());
+  const auto match = index_.find(s.root, std::span{s.tokens}.first(end));
+  const auto pages = std::span{match.pages}.first(match.blocks);
+  ledger_.share(sequence, pages);
+  for (const auto page : pages)
+    index_.hold(page);
+  s.indexed = match.blocks;
+  s.last = match.last;
+  return match.blocks;
+}
+
 std::optional<std::vector<page_swap>> kv_pages::swap_in(std::uint64_t sequence,
                                                         std::uint64_t plan) {
   auto* s = find(sequence);
   if (!s || s->slots.empty() || s->moved >= plan)
     return std::nullopt;
-  const auto count = static_cast<std::uint32_t>(s->slots.size());
-  if (!make_room(count))
+  const auto known = share_cached_blocks(sequence, *s);
+  const auto slots = std::span{s->slots}.subspan(known);
+  const auto count = static_cast<std::uint32_t>(slots.size());
+  if (!make_room(count)) {
+    ledger_.shorten(sequence, 0);
+    drain_idle();
     return std::nullopt;
+  }
   const auto pages = ledger_.claim(sequence, count);
   ledger_.mark_in_flight(sequence, plan);
-  auto result = moves(*pages, s->slots, swap_direction::in);
+  auto result = moves(*pages, slots, swap_direction::in);
   slots_.give_back(std::exchange(s->slots, {}), plan);
   s->moved = plan;
   totals_.swapped_in_pages += result.size();

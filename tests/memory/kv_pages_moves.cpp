@@ -100,10 +100,13 @@ BOOST_AUTO_TEST_CASE(pages_go_out_and_come_back_in_order) {
               ledger_counts{.free = 5, .in_flight = 3, .swapped = 3}));
   BOOST_TEST(!pages.grant({1, 11}, 3).has_value());
   pages.plans_done(2);
-  // The full pages are cached as well.
+  // The full pages are cached as well, until somebody needs the room.
   BOOST_TEST(
       (pages.counts() == ledger_counts{.free = 6, .cached = 2, .swapped = 3}));
-  const auto in = pages.swap_in(1, 3).value();
+  pages.grant({2, 32}, 3);
+  pages.release(2);
+  pages.plans_done(3);
+  const auto in = pages.swap_in(1, 4).value();
   BOOST_REQUIRE(in.size() == 3u);
   for (std::size_t i = 0; i < 3; ++i) {
     BOOST_TEST(out[i].page == before[i]);
@@ -112,12 +115,27 @@ BOOST_AUTO_TEST_CASE(pages_go_out_and_come_back_in_order) {
     BOOST_TEST((out[i].direction == swap_direction::out));
     BOOST_TEST((in[i].direction == swap_direction::in));
   }
-  const auto delta = pages.grant({1, 11}, 3).value();
+  const auto delta = pages.grant({1, 11}, 4).value();
   BOOST_TEST(delta.first == 0u); // the whole table is new
   BOOST_TEST(delta.pages.size() == 3u);
-  BOOST_TEST(pages.report().free_host_slots == 1u); // plan 3 still reads them
-  pages.plans_done(3);
+  BOOST_TEST(pages.report().free_host_slots == 1u); // plan 4 still reads them
+  pages.plans_done(4);
   BOOST_TEST(pages.report().free_host_slots == 4u);
+  BOOST_TEST(pages.check().empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_the_cache_still_has_does_not_come_back) {
+  auto pages = with_sequence(1, 10);
+  const auto out = pages.swap_out(1, 2).value();
+  pages.plans_done(2);
+  const auto in = pages.swap_in(1, 3).value();
+  BOOST_REQUIRE(in.size() == 1u);
+  BOOST_TEST(in[0].slot == out[2].slot);
+  BOOST_TEST(in[0].page == pages.pages_of(1)[2]);
+  BOOST_TEST(pages.pages_of(1)[0] == out[0].page);
+  BOOST_TEST(pages.pages_of(1)[1] == out[1].page);
+  BOOST_TEST((pages.counts() == ledger_counts{.free = 5, .active = 3}));
+  BOOST_TEST(pages.grant({1, 11}, 3)->copies.empty());
   BOOST_TEST(pages.check().empty());
 }
 
