@@ -4,6 +4,7 @@
 #include "kernels/check.hpp"
 
 #include <bit>
+#include <cstring>
 #include <limits>
 #include <string>
 
@@ -56,6 +57,10 @@ std::uint64_t kv_store_bytes(const kv_shape& shape) {
   return layer_bytes(shape) * shape.layers;
 }
 
+std::uint64_t kv_page_bytes(const kv_shape& shape) {
+  return kv_store_bytes(shape) / shape.pages;
+}
+
 kv_store::kv_store(const kv_shape& shape)
     : shape_{shape}, layer_bytes_{kv_store_bytes(shape) / shape.layers},
       memory_{kv_store_bytes(shape),
@@ -77,6 +82,58 @@ kv_view kv_store::layer(std::uint32_t index) const {
           .head_dim = shape_.head_dim,
           .k_scales = scales,
           .v_scales = scaled ? scales + heads : nullptr};
+}
+
+// -- pages
+// ----------------------------------------------------------------------
+
+/// A page's bytes are contiguous in each of the two or four arrays of a layer.
+template <class Part>
+void kv_store::for_each_part(page_id page, Part&& part) const {
+  require(page < shape_.pages, "kv_store: there is no such page");
+  const auto rows = std::size_t{shape_.kv_heads} * shape_.page_tokens;
+  const auto value_bytes = rows * shape_.head_dim * block_bytes(shape_.type);
+  const auto see = [&](void* array, std::size_t size) {
+    part(std::span{static_cast<std::byte*>(array) + page * size, size});
+  };
+  for (std::uint32_t index = 0; index < shape_.layers; ++index) {
+    const auto view = layer(index);
+    see(view.k, value_bytes);
+    see(view.v, value_bytes);
+    if (view.k_scales) {
+      see(view.k_scales, rows * sizeof(float));
+      see(view.v_scales, rows * sizeof(float));
+    }
+  }
+}
+
+void kv_store::copy_page(page_id from, page_id to) {
+  require(to < shape_.pages, "kv_store: there is no such page");
+  if (from == to)
+    return;
+  for_each_part(from, [&](std::span<std::byte> part) {
+    const auto distance = (std::ptrdiff_t{to} - std::ptrdiff_t{from}) *
+                          static_cast<std::ptrdiff_t>(part.size());
+    std::memcpy(part.data() + distance, part.data(), part.size());
+  });
+}
+
+void kv_store::save_page(page_id page, std::span<std::byte> bytes) const {
+  require(bytes.size() == kv_page_bytes(shape_),
+          "kv_store: a saved page has kv_page_bytes() bytes");
+  for_each_part(page, [&](std::span<const std::byte> part) {
+    std::memcpy(bytes.data(), part.data(), part.size());
+    bytes = bytes.subspan(part.size());
+  });
+}
+
+void kv_store::restore_page(page_id page, std::span<const std::byte> bytes) {
+  require(bytes.size() == kv_page_bytes(shape_),
+          "kv_store: a saved page has kv_page_bytes() bytes");
+  for_each_part(page, [&](std::span<std::byte> part) {
+    std::memcpy(part.data(), bytes.data(), part.size());
+    bytes = bytes.subspan(part.size());
+  });
 }
 
 } // namespace sluice

@@ -3,8 +3,10 @@
 
 #include "kernels/tensor.hpp"
 #include "memory/mapping.hpp"
+#include "memory/page_pool.hpp"
 
 #include <cstdint>
+#include <span>
 
 namespace sluice {
 
@@ -23,6 +25,10 @@ struct kv_shape {
 ///         memory_error if the size does not fit 63 bits.
 std::uint64_t kv_store_bytes(const kv_shape& shape);
 
+/// Bytes of one page: K and V of all layers, scales included.
+/// @throws as kv_store_bytes().
+std::uint64_t kv_page_bytes(const kv_shape& shape);
+
 /// The bytes of the KV cache of one lane: per layer, K and V each
 /// [pages, kv_heads, page_tokens, head_dim], and behind them, of i8, the scales
 /// of K and of V, each [pages, kv_heads, page_tokens]. Pages that were never
@@ -36,10 +42,24 @@ public:
   /// @throws contract_violation if there is no such layer.
   kv_view layer(std::uint32_t index) const;
 
+  /// Makes one page as another: K, V and scales of all layers.
+  /// @throws contract_violation for a page outside the store.
+  void copy_page(page_id from, page_id to);
+
+  /// Writes a page's bytes to host memory, and reads them back: per layer K, V
+  /// and the scales of K and of V.
+  /// @param bytes  kv_page_bytes(shape()) of them.
+  /// @throws contract_violation for a page outside the store or another size.
+  void save_page(page_id page, std::span<std::byte> bytes) const;
+  void restore_page(page_id page, std::span<const std::byte> bytes);
+
   const kv_shape& shape() const noexcept { return shape_; }
   std::uint64_t bytes() const noexcept { return memory_.bytes(); }
 
 private:
+  template <class Part> // (std::span<std::byte> of one page in one layer)
+  void for_each_part(page_id page, Part&& part) const;
+
   kv_shape shape_;
   std::uint64_t layer_bytes_;
   mapping memory_;

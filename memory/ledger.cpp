@@ -4,99 +4,95 @@
 #include "kernels/check.hpp"
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 namespace sluice {
 
-std::string_view name(page_state state) {
-  switch (state) {
-  case page_state::free:
-    return "free";
-  case page_state::active:
-    return "active";
-  case page_state::cached:
-    return "cached";
-  case page_state::pinned:
-    return "pinned";
-  case page_state::in_flight:
-    return "in_flight";
-  }
-  return "unknown";
-}
-
-namespace {
-
-std::uint32_t& count_of(ledger_counts& counts, page_state state) {
-  switch (state) {
-  case page_state::active:
-    return counts.active;
-  case page_state::cached:
-    return counts.cached;
-  case page_state::pinned:
-    return counts.pinned;
-  case page_state::in_flight:
-    return counts.in_flight;
-  case page_state::free:
-    break;
-  }
-  return counts.free;
-}
-
-std::string text(const page_record& record) {
-  auto result = std::string{name(record.state)};
-  if (record.owner != no_owner)
-    result += " of " + std::to_string(record.owner);
-  return result;
-}
-
-} // namespace
-
-std::string describe(const discrepancy& problem) {
-  return "page " + std::to_string(problem.page) + ": recorded " +
-         text(problem.recorded) + ", found " +
-         std::to_string(problem.times_found) + " times, last " +
-         text(problem.found);
-}
-
-/// What the lists say of every page.
-struct ledger::tally {
-  std::vector<page_record> last;    // [pool]
-  std::vector<std::uint32_t> times; // [pool]
-  std::set<owner_id> doubtful;      // owners of pages that are found twice
-
-  void see(std::span<const page_id> pages, page_record where) {
-    for (const auto page : pages) {
-      if (times[page]++ > 0) {
-        doubtful.insert(last[page].owner);
-        doubtful.insert(where.owner);
-      }
-      last[page] = where;
-    }
-  }
-};
-
 ledger::ledger(std::uint32_t pool_pages)
-    : pool_{pool_pages}, records_(pool_pages) {
+    : pool_{pool_pages}, records_(pool_pages, page_account::unused()) {
   counts_.free = pool_pages;
 }
 
-void ledger::record(page_id page, page_record now) {
-  --count_of(counts_, records_[page].state);
-  records_[page] = now;
-  ++count_of(counts_, now.state);
+void ledger::advance(instant now) {
+  now_ = std::max(now_, now);
 }
+
+void ledger::record(page_id page, const page_account& now) {
+  auto& account = records_[page];
+  --counts_.of(account.state());
+  recorded_.holds -= account.holders();
+  recorded_.cached -= account.cached;
+  account = now;
+  ++counts_.of(account.state());
+  recorded_.holds += account.holders();
+  recorded_.cached += account.cached;
+}
+
+void ledger::accrue(holding& held) {
+  const std::chrono::duration<double> passed = now_ - held.since;
+  held.page_seconds += static_cast<double>(held.pages.size()) * passed.count();
+  held.since = now_;
+}
+
+// -- holds
+// ----------------------------------------------------------------------
 
 std::optional<std::vector<page_id>> ledger::claim(owner_id owner,
                                                   std::uint32_t pages) {
   auto taken = pool_.take(pages);
   if (!taken || pages == 0)
     return taken;
-  auto& holding = holdings_[owner];
-  for (const auto page : *taken) {
-    record(page, {holding.state, owner});
-    holding.pages.push_back(page);
-  }
+  auto& held = holdings_[owner];
+  accrue(held);
+  for (const auto page : *taken)
+    record(page, page_account::held_by(owner));
+  held.pages.insert(held.pages.end(), taken->begin(), taken->end());
+  listed_.holds += pages;
   return taken;
+}
+
+void ledger::share(owner_id owner, std::span<const page_id> pages) {
+  for (const auto page : pages)
+    require(page < records_.size() && records_[page].free == 0,
+            "ledger: a free page cannot be shared; claim it");
+  if (pages.empty())
+    return;
+  auto& held = holdings_[owner];
+  accrue(held);
+  for (const auto page : pages) {
+    auto account = records_[page];
+    ++account.active;
+    account.owners += owner;
+    record(page, account);
+  }
+  held.pages.insert(held.pages.end(), pages.begin(), pages.end());
+  listed_.holds += pages.size();
+}
+
+std::optional<page_id> ledger::renew(owner_id owner, std::uint32_t entry) {
+  const auto found = holdings_.find(owner);
+  require(found != holdings_.end() && entry < found->second.pages.size(),
+          "ledger: the owner has no such page; renew what pages_of() lists");
+  const auto fresh = pool_.take(1);
+  if (!fresh)
+    return std::nullopt;
+  auto& held = found->second;
+  record(fresh->front(), page_account::held_by(owner));
+  const auto old = std::exchange(held.pages[entry], fresh->front());
+  ++listed_.holds;
+  give_up(owner, held.last_plan, {old});
+  return fresh->front();
+}
+
+void ledger::shorten(owner_id owner, std::uint32_t keep) {
+  const auto found = holdings_.find(owner);
+  if (found == holdings_.end() || keep >= found->second.pages.size())
+    return;
+  auto& held = found->second;
+  accrue(held);
+  std::vector<page_id> gone(held.pages.begin() + keep, held.pages.end());
+  held.pages.resize(keep);
+  give_up(owner, held.last_plan, std::move(gone));
 }
 
 void ledger::mark_in_flight(owner_id owner, std::uint64_t plan) {
@@ -110,51 +106,107 @@ void ledger::mark_in_flight(owner_id owner, std::uint64_t plan) {
 
 void ledger::release(owner_id owner) {
   auto node = holdings_.extract(owner);
-  if (node.empty())
-    return;
-  auto& holding = node.mapped();
+  if (!node.empty())
+    give_up(owner, node.mapped().last_plan, std::move(node.mapped().pages));
+}
+
+/// Whether the record allows that the owner's hold ends. A page with another
+/// record is disputed: freeing it could hand it to two owners. It stays out of
+/// the pool, where check() finds it.
+bool ledger::is_holder(page_id page, owner_id owner) const {
+  const auto& account = records_[page];
+  return account.free == 0 && account.holders() > 0 &&
+         (account.holders() > 1 || account.owners == owner);
+}
+
+void ledger::give_up(owner_id owner, std::optional<std::uint64_t> last_plan,
+                     std::vector<page_id> pages) {
+  for (const auto page : pages)
+    if (auto account = records_[page];
+        account.active > 0 && is_holder(page, owner)) {
+      --account.active;
+      ++account.in_flight;
+      record(page, account);
+    }
+  departed gone{owner, std::move(pages)};
   // Nothing is less than any plan: an owner that no plan named is done.
-  if (holding.last_plan <= settled_)
-    return make_free(holding.pages, {holding.state, owner});
-  for (const auto page : holding.pages)
-    if (records_[page] == page_record{holding.state, owner})
-      record(page, {page_state::in_flight, owner});
-  departed_.push_back({owner, holding.last_plan, std::move(holding.pages)});
+  if (last_plan <= settled_)
+    land(gone);
+  else
+    departed_.emplace(*last_plan, std::move(gone));
 }
 
 void ledger::settle(std::uint64_t plan) {
   settled_ = std::max<std::optional<std::uint64_t>>(settled_, plan);
-  std::erase_if(departed_, [this](const departed& gone) {
-    if (gone.last_plan > settled_)
-      return false;
-    make_free(gone.pages, {page_state::in_flight, gone.owner});
-    return true;
-  });
+  while (!departed_.empty() && departed_.begin()->first <= *settled_)
+    land(departed_.extract(departed_.begin()).mapped());
 }
 
-void ledger::make_free(std::span<const page_id> pages, page_record expected) {
-  // A page with another record is disputed: freeing it could hand it to two
-  // owners. It stays out of the pool, where check() finds it.
-  std::vector<page_id> sound;
-  std::copy_if(pages.begin(), pages.end(), std::back_inserter(sound),
-               [&](page_id page) { return records_[page] == expected; });
-  for (const auto page : sound)
-    record(page, {});
-  pool_.put_back(sound);
+void ledger::land(const departed& gone) {
+  listed_.holds -= gone.pages.size();
+  // From the end, so that they are given out again in this order.
+  for (auto page = gone.pages.rbegin(); page != gone.pages.rend(); ++page)
+    if (auto account = records_[*page];
+        account.in_flight > 0 && is_holder(*page, gone.owner)) {
+      --account.in_flight;
+      account.owners -= gone.owner;
+      end_hold(*page, account);
+    }
 }
 
-void ledger::restate(owner_id owner, page_state state) {
-  require(state == page_state::active || state == page_state::cached ||
-              state == page_state::pinned,
-          "ledger: pages become free or in flight by release() alone");
-  const auto found = holdings_.find(owner);
-  if (found == holdings_.end())
+void ledger::end_hold(page_id page, page_account account) {
+  const bool unheld = account.holders() == 0;
+  if (unheld && !account.cached)
+    account = page_account::unused();
+  record(page, account);
+  if (unheld && account.cached)
+    idle_.push_back(page);
+  else if (unheld)
+    pool_.put_back({&page, 1});
+}
+
+// -- the cache
+// ----------------------------------------------------------------------
+
+void ledger::cache(page_id page) {
+  auto account = records_.at(page);
+  require(account.holders() > 0,
+          "ledger: only a page that is held can be cached; cache it before "
+          "its holder leaves");
+  account.cached = true;
+  record(page, account);
+  listed_.cached += cached_.emplace(page, false).second;
+}
+
+void ledger::uncache(page_id page) {
+  auto account = records_.at(page);
+  if (!account.cached || cached_.erase(page) == 0)
     return;
-  for (const auto page : found->second.pages)
-    if (records_[page] == page_record{found->second.state, owner})
-      record(page, {state, owner});
-  found->second.state = state;
+  --listed_.cached;
+  account.cached = false;
+  account.pinned = false;
+  if (account.holders() > 0)
+    return record(page, account);
+  record(page, page_account::unused());
+  pool_.put_back({&page, 1});
 }
+
+void ledger::pin(page_id page, bool pinned) {
+  auto account = records_.at(page);
+  const auto listed = cached_.find(page);
+  if (!account.cached || listed == cached_.end())
+    return;
+  account.pinned = pinned;
+  listed->second = pinned;
+  record(page, account);
+}
+
+std::vector<page_id> ledger::take_idle() {
+  return std::exchange(idle_, {});
+}
+
+// -- answers
+// ----------------------------------------------------------------------
 
 std::span<const page_id> ledger::pages_of(owner_id owner) const {
   const auto found = holdings_.find(owner);
@@ -163,78 +215,27 @@ std::span<const page_id> ledger::pages_of(owner_id owner) const {
   return found->second.pages;
 }
 
-ledger::tally ledger::count_holders() const {
-  tally result{std::vector<page_record>(records_.size()),
-               std::vector<std::uint32_t>(records_.size()),
-               {}};
-  result.see(pool_.free_list(), {});
-  for (const auto& [owner, holding] : holdings_)
-    result.see(holding.pages, {holding.state, owner});
-  for (const auto& gone : departed_)
-    result.see(gone.pages, {page_state::in_flight, gone.owner});
+double ledger::page_seconds(owner_id owner) const {
+  const auto found = holdings_.find(owner);
+  if (found == holdings_.end())
+    return 0;
+  const auto& held = found->second;
+  const std::chrono::duration<double> passed = now_ - held.since;
+  return held.page_seconds +
+         static_cast<double>(held.pages.size()) * passed.count();
+}
+
+std::vector<owner_id> ledger::owners() const {
+  std::vector<owner_id> result;
+  result.reserve(holdings_.size());
+  for (const auto& [owner, held] : holdings_)
+    result.push_back(owner);
   return result;
 }
 
-std::vector<discrepancy> ledger::check() const {
-  const auto found = count_holders();
-  std::vector<discrepancy> result;
-  for (page_id page = 0; page < records_.size(); ++page)
-    if (found.times[page] != 1 || found.last[page] != records_[page])
-      result.push_back(
-          {page, records_[page], found.last[page], found.times[page]});
-  return result;
-}
-
-std::vector<owner_id> ledger::repair() {
-  const auto problems = check();
-  if (problems.empty())
-    return {};
-  auto losers = count_holders().doubtful;
-  for (const auto& problem : problems)
-    losers.insert({problem.recorded.owner, problem.found.owner});
-  losers.erase(no_owner);
-  std::erase_if(losers,
-                [this](owner_id owner) { return holdings_.erase(owner) == 0; });
-  std::erase_if(departed_, [&](const departed& gone) {
-    return std::any_of(problems.begin(), problems.end(), [&](const auto& p) {
-      return std::count(gone.pages.begin(), gone.pages.end(), p.page) > 0;
-    });
-  });
-  rebuild_records();
-  return {losers.begin(), losers.end()};
-}
-
-void ledger::rebuild_records() {
-  // What nobody undisputed holds may still be written by a plan on its way.
-  departed stray{no_owner, latest_plan_, {}};
-  const auto found = count_holders();
-  counts_ = {};
-  std::vector<page_id> free;
-  for (page_id page = 0; page < records_.size(); ++page) {
-    const bool free_once = found.times[page] == 1 &&
-                           found.last[page] == page_record{} &&
-                           records_[page] == page_record{};
-    const bool held =
-        found.times[page] == 1 && found.last[page].state != page_state::free;
-    if (free_once)
-      free.push_back(page);
-    else if (!held)
-      stray.pages.push_back(page);
-    records_[page] = held        ? found.last[page]
-                     : free_once ? page_record{}
-                                 : page_record{page_state::in_flight, no_owner};
-    ++count_of(counts_, records_[page].state);
-  }
-  pool_ = page_pool{static_cast<std::uint32_t>(records_.size())};
-  pool_.take(pool_.size());
-  pool_.put_back(free);
-  departed_.push_back(std::move(stray));
-  if (settled_)
-    settle(*settled_);
-}
-
-void ledger::corrupt_for_test(page_id page, page_record wrong) {
-  record(page, wrong);
+bool ledger::sums_agree() const {
+  return counts_.sum() == pool_.size() && counts_.free == free_pages() &&
+         recorded_ == listed_ && cached_.size() == listed_.cached;
 }
 
 } // namespace sluice

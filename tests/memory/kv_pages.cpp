@@ -7,7 +7,7 @@
 
 using sluice::kv_pages;
 using sluice::ledger_counts;
-using sluice::page_record;
+using sluice::page_account;
 
 BOOST_AUTO_TEST_SUITE(kv_pages_test)
 
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(repair_names_the_sequences_that_must_fail) {
   kv_pages pages{4, 16};
   const auto page = pages.grant({1, 16}, 1)->pages.front();
   pages.grant({2, 16}, 1);
-  pages.books_for_test().corrupt_for_test(page, page_record{});
+  pages.books_for_test().corrupt_for_test(page, page_account::unused());
   BOOST_TEST(pages.check().size() == 1u);
   BOOST_TEST(pages.repair() == std::vector<std::uint64_t>{1},
              boost::test_tools::per_element());
