@@ -135,9 +135,18 @@ void batcher_state::send_plan(const messages::PageGrant& grant) {
 
 void batcher_state::finished(frame<messages::StepResult> result) {
   measures_.finished(*result, now(), schedule_.plans_on_their_way() > 1);
+  learn_from(*result);
   take_rows(*result);
   publish();
   plan_next();
+}
+
+void batcher_state::learn_from(const messages::StepResult& result) {
+  if (result.code() != ErrorCode::none)
+    return;
+  const auto took = std::chrono::microseconds{result.compute_us()};
+  if (const auto timing = schedule_.measured(result.number(), took))
+    measures_.predicted(*timing, schedule_.costs().relative_error());
 }
 
 void batcher_state::take_rows(const messages::StepResult& result) {

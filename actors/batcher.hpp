@@ -65,6 +65,7 @@ private:
   void send_plan(const messages::PageGrant& grant);
 
   // -- results ----------------------------------------------------------------
+  void learn_from(const messages::StepResult& result);
   void take_rows(const messages::StepResult& result);
   void take_token(std::uint64_t sequence, const messages::RowResult& row);
 

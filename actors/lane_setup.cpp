@@ -135,7 +135,10 @@ policy::lane_limits limits_of(const config::config& configuration,
                               const lane_facts& facts) {
   return {.context_tokens = facts.context,
           .step_tokens = configuration.scheduling.step_tokens,
-          .pipeline_depth = configuration.scheduling.pipeline_depth};
+          .pipeline_depth = configuration.scheduling.pipeline_depth,
+          .itl_target = configuration.scheduling.itl_target,
+          .prompt_share = configuration.scheduling.prompt_share / 100.0,
+          .costs = policy::starting_costs(facts.weight_bytes)};
 }
 
 messages::frame_limits frame_limits_of(const config::config& configuration) {

@@ -79,6 +79,14 @@ void add_scheduling(option_list& list, config& c) {
            {1, 65536});
   list.add("scheduling.pipeline_depth", s.pipeline_depth,
            "Steps planned ahead, the running one included", {1, 8});
+  list.add("scheduling.itl_target", s.itl_target,
+           "Longest step while streams decode: chunks of long prompts are cut "
+           "to it; 0s: only step_tokens bounds them",
+           {0, 600'000});
+  list.add("scheduling.prompt_share", s.prompt_share,
+           "What prompts may add to a step even past itl_target, in percent of "
+           "the time that its decodes take",
+           {0, 1000});
 }
 
 void add_queue_limits(option_list& list, limits_section& s) {
