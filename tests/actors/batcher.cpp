@@ -188,6 +188,24 @@ BOOST_AUTO_TEST_CASE(steps_teach_the_cost_model_and_their_times_are_metered) {
   BOOST_TEST(sum_of(metric::step_prediction_error) > 0);
 }
 
+BOOST_AUTO_TEST_CASE(the_scheduler_hears_what_every_step_gave) {
+  auto work = work_of(1, 4, 3);
+  work.n = 2;
+  admit(std::move(work));
+  admit(work_of(2, 4, 3));
+  while (waiting_plans() > 0)
+    answer(40);
+  std::map<request_number, std::uint32_t> tokens;
+  for (const auto& news : log->news)
+    for (const auto& each : news.generated)
+      tokens[each.request] += each.tokens;
+  BOOST_TEST(tokens.size() == 2u);
+  BOOST_TEST(tokens[1] == 6u);
+  BOOST_TEST(tokens[2] == 3u);
+  BOOST_TEST(log->news.size() == log->plans.size());
+  BOOST_TEST(log->news.front().free_pages < pool_pages);
+}
+
 BOOST_AUTO_TEST_CASE(a_failed_step_fails_its_requests_and_nobody_else) {
   admit(work_of(1, 4, 20));
   answer(40);
