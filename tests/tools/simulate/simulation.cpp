@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <random>
+
 #include "tools/simulate/report.hpp"
 
 using namespace std::chrono_literals;
@@ -64,7 +66,8 @@ BOOST_AUTO_TEST_CASE(two_requests_share_steps) {
   const auto counts = run(by_hand(), {asking(0ms, 4, 3), asking(0ms, 4, 3)});
   BOOST_TEST(counts.steps == 4u);
   BOOST_TEST((counts.end == 52ms));
-  BOOST_TEST(counts.first_token.mean_seconds() == (0.014 + 0.029) / 2, rounding);
+  BOOST_TEST(counts.first_token.mean_seconds() == (0.014 + 0.029) / 2,
+             rounding);
   BOOST_TEST(counts.between_tokens.mean_seconds() ==
                  (0.015 + 0.012 + 0.012 + 0.011) / 4,
              rounding);
@@ -94,7 +97,8 @@ BOOST_AUTO_TEST_CASE(counts_what_keeps_the_goal) {
   BOOST_TEST(counts.finished == 2u);
   BOOST_TEST(counts.good == 1u); // the second came 29 ms after its arrival
   const auto report = as_json(settings, counts, 1s);
-  BOOST_TEST(report.at("request_throughput").get<double>() == 2 / 0.052, rounding);
+  BOOST_TEST(report.at("request_throughput").get<double>() == 2 / 0.052,
+             rounding);
   BOOST_TEST(report.at("request_goodput").get<double>() == 1 / 0.052, rounding);
   BOOST_TEST(report.at("busy_part").get<double>() == 1.0, rounding);
   BOOST_TEST(as_text(report).find("median_ttft_ms") != std::string::npos);
@@ -174,6 +178,57 @@ BOOST_AUTO_TEST_CASE(a_short_pool_preempts_and_everybody_finishes) {
   BOOST_TEST(counts.finished == 300u);
   BOOST_TEST(counts.preemptions > 0u);
   BOOST_TEST(counts.preemptions * 64 < counts.output_tokens);
+}
+
+// All policies together, under random settings: everybody comes to an end and
+// every page comes back.
+BOOST_AUTO_TEST_CASE(random_lanes_finish_everything_that_they_take) {
+  for (std::uint32_t seed = 0; seed < 150; ++seed) {
+    std::mt19937 random{seed};
+    const auto below = [&](std::uint32_t n) {
+      return static_cast<std::uint32_t>(random() % n);
+    };
+    auto lane = by_hand().lane;
+    lane.capacity.context_tokens = lane.limits.context_tokens = 640;
+    lane.capacity.pool_pages = 40 + below(80);
+    lane.capacity.max_sequences = 1 + below(24);
+    lane.capacity.max_waiting = 1 + below(60);
+    lane.capacity.reserve = below(3) > 0 ? policy::reserve_rule::prompt
+                                         : policy::reserve_rule::full;
+    lane.capacity.tenants = {.max_waiting = below(20), .max_running = below(6)};
+    lane.limits.step_tokens = 2 + below(128);
+    lane.limits.pipeline_depth = 1 + below(3);
+    lane.limits.itl_target = instant{below(60) * 1'000'000};
+    lane.limits.costs = {}; // learned
+    lane.least_progress = 1 + below(64);
+    lane.prefix_cache = below(2) > 0;
+    tally counts;
+    simulated_lane one{lane, counts};
+    auto next =
+        random_arrivals({.requests = 120,
+                         .rate = 0.5 + below(20),
+                         .burst = below(2) * 5.0,
+                         .prompt = {.mean = 60, .spread = 1, .most = 700},
+                         .output = {.mean = 60, .spread = 1, .most = 500},
+                         .tenants = 3,
+                         .prefix_tokens = below(100),
+                         .prefix_groups = 2,
+                         .seed = seed});
+    while (const auto asked = next()) {
+      while (one.step_ends() && *one.step_ends() <= asked->when)
+        one.step_done(*one.step_ends());
+      one.offer(*asked, asked->when);
+    }
+    while (const auto end = one.step_ends()) {
+      BOOST_REQUIRE(counts.steps < 1'000'000);
+      one.step_done(*end);
+    }
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      BOOST_TEST(counts.finished + counts.refused == counts.offered);
+      BOOST_TEST(one.load() == 0u);
+      BOOST_TEST(one.free_pages() == lane.capacity.pool_pages);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(pages_come_back) {
