@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <memory>
 #include <random>
-#include <stdexcept>
+#include <utility>
 
-#include <nlohmann/json.hpp>
+#include "tools/bench/serve/trace.hpp"
 
 namespace sluice::simulate {
 namespace {
@@ -51,19 +50,13 @@ instant on_the_clock(seconds active, const load& wanted) {
   return std::chrono::duration_cast<instant>(active + bursts * silence);
 }
 
-arrival parse(const nlohmann::json& row) {
-  arrival a;
-  a.when =
-      std::chrono::duration_cast<instant>(seconds{row.at("t").get<double>()});
-  a.prompt_tokens = row.at("prompt").get<std::uint32_t>();
-  a.output_tokens = row.at("output").get<std::uint32_t>();
-  a.tenant = row.value("tenant", std::string{});
-  a.priority = row.value("priority", 0);
-  a.prefix_tokens = row.value("prefix", 0u);
-  a.prefix_group = row.value("group", 0u);
-  if (a.prompt_tokens == 0 || a.output_tokens == 0)
-    throw std::runtime_error{"prompt and output are at least 1"};
-  return a;
+/// Who asks, and what the prompt shares with others.
+void place_in_groups(arrival& a, std::uint64_t number, const load& wanted,
+                     random_numbers& numbers) {
+  a.tenant = "t" + std::to_string(number % wanted.tenants);
+  a.prefix_tokens = std::min(wanted.prefix_tokens, a.prompt_tokens - 1);
+  a.prefix_group = static_cast<std::uint32_t>(
+      numbers.uniform() * static_cast<double>(wanted.prefix_groups));
 }
 
 } // namespace
@@ -79,44 +72,35 @@ arrivals random_arrivals(const load& wanted) {
     arrival a{.when = on_the_clock(active, wanted)};
     a.prompt_tokens = numbers->length(wanted.prompt);
     a.output_tokens = numbers->length(wanted.output);
-    a.tenant = "t" + std::to_string(made % wanted.tenants);
-    a.prefix_tokens = std::min(wanted.prefix_tokens, a.prompt_tokens - 1);
-    a.prefix_group = static_cast<std::uint32_t>(
-        numbers->uniform() * static_cast<double>(wanted.prefix_groups));
+    place_in_groups(a, made, wanted, *numbers);
     ++made;
     return a;
   };
 }
 
-arrivals recorded_arrivals(std::vector<arrival> trace) {
+arrivals recorded_arrivals(std::vector<arrival> requests) {
   std::stable_sort(
-      trace.begin(), trace.end(),
+      requests.begin(), requests.end(),
       [](const auto& a, const auto& b) { return a.when < b.when; });
-  return [trace = std::move(trace),
+  return [requests = std::move(requests),
           next = std::size_t{0}]() mutable -> std::optional<arrival> {
-    if (next == trace.size())
+    if (next == requests.size())
       return std::nullopt;
-    return trace[next++];
+    return requests[next++];
   };
 }
 
-std::vector<arrival> read_trace(const std::filesystem::path& path) {
-  std::ifstream file{path};
-  if (!file)
-    throw std::runtime_error{path.string() + ": cannot be read"};
-  std::vector<arrival> trace;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    if (line.empty())
-      continue;
-    try {
-      trace.push_back(parse(nlohmann::json::parse(line)));
-    } catch (const std::exception& error) {
-      throw std::runtime_error{path.string() + ":" + std::to_string(number) +
-                               ": " + error.what()};
-    }
+arrivals trace_arrivals(const std::string& path, const load& wanted) {
+  random_numbers numbers{wanted.seed};
+  std::vector<arrival> requests;
+  for (const auto& entry : bench::read_trace(path, wanted.requests)) {
+    auto& a = requests.emplace_back();
+    a.when = std::chrono::duration_cast<instant>(seconds{entry.at});
+    a.prompt_tokens = entry.input_tokens;
+    a.output_tokens = entry.output_tokens;
+    place_in_groups(a, requests.size() - 1, wanted, numbers);
   }
-  return trace;
+  return recorded_arrivals(std::move(requests));
 }
 
 } // namespace sluice::simulate

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -54,12 +53,12 @@ struct load {
 /// Random requests: the same for the same load, on every machine.
 arrivals random_arrivals(const load& wanted);
 
-/// Recorded requests.
-arrivals recorded_arrivals(std::vector<arrival> trace);
+/// Given requests, sorted by their times.
+arrivals recorded_arrivals(std::vector<arrival> requests);
 
-/// Reads JSON lines {"t": seconds, "prompt": tokens, "output": tokens} with
-/// optional "tenant", "priority", "prefix" (tokens) and "group"; sorts by time.
-/// @throws std::runtime_error naming file and line.
-std::vector<arrival> read_trace(const std::filesystem::path& path);
+/// The requests of a trace, as `sluice bench serve --trace` reads it, with the
+/// tenants and shared heads of @p wanted.
+/// @throws bench::trace_error naming file and line.
+arrivals trace_arrivals(const std::string& path, const load& wanted);
 
 } // namespace sluice::simulate

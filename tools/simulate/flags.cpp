@@ -16,9 +16,9 @@ instant from_seconds(double time) {
 
 void add_load(CLI::App& app, flags& to) {
   auto& load = to.wanted;
-  app.add_option("--requests", load.requests, "How many requests come")
-      ->capture_default_str();
-  app.add_option("--rate", load.rate, "Requests a second, on average")
+  app.add_option("--requests", load.requests,
+                 "How many come; default 1000, or all of the trace");
+  app.add_option("--request-rate", load.rate, "Requests a second, on average")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--burst", load.burst,
@@ -27,20 +27,21 @@ void add_load(CLI::App& app, flags& to) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--trace", to.trace,
-                 "JSON lines {\"t\": seconds, \"prompt\": tokens, \"output\": "
-                 "tokens, \"tenant\", \"priority\", \"prefix\", \"group\"} "
-                 "instead of random requests");
-  app.add_option("--prompt", load.prompt.mean, "Tokens of a prompt, on average")
+                 "Arrivals and lengths from a file, as `sluice bench serve` "
+                 "reads it, instead of random ones");
+  app.add_option("--input-len", load.prompt.mean,
+                 "Tokens of a prompt, on average")
       ->capture_default_str();
-  app.add_option("--prompt-spread", load.prompt.spread,
+  app.add_option("--input-spread", load.prompt.spread,
                  "Their standard deviation over the mean (log-normal)");
-  app.add_option("--output", load.output.mean, "Tokens generated, on average")
+  app.add_option("--output-len", load.output.mean,
+                 "Tokens generated, on average")
       ->capture_default_str();
   app.add_option("--output-spread", load.output.spread,
                  "Their standard deviation over the mean (log-normal)");
   app.add_option("--tenants", load.tenants, "Tenants that take turns")
       ->check(CLI::Range(1u, 1'000'000u));
-  app.add_option("--prefix", load.prefix_tokens,
+  app.add_option("--prefix-len", load.prefix_tokens,
                  "Tokens at the head of a prompt that its group shares");
   app.add_option("--prefix-groups", load.prefix_groups, "Groups with a head")
       ->check(CLI::Range(1u, 1'000'000u));
@@ -123,6 +124,11 @@ void add_flags(CLI::App& app, flags& to) {
   app.add_flag("--json", to.as_json, "Print one JSON object");
 }
 
+std::uint64_t requests_of(const flags& from) {
+  const auto asked = from.wanted.requests;
+  return asked > 0 || !from.trace.empty() ? asked : 1000;
+}
+
 simulation_settings settings_of(const flags& from) {
   auto settings = from.settings;
   auto& lane = settings.lane;
@@ -148,8 +154,9 @@ simulation_settings settings_of(const flags& from) {
 
 arrivals arrivals_of(const flags& from) {
   if (!from.trace.empty())
-    return recorded_arrivals(read_trace(from.trace));
+    return trace_arrivals(from.trace, from.wanted);
   auto wanted = from.wanted;
+  wanted.requests = requests_of(from);
   wanted.burst_length = from_seconds(from.burst_seconds);
   return random_arrivals(wanted);
 }

@@ -12,8 +12,8 @@ namespace sluice::simulate {
 
 /// What the command line says; times in the flags' units.
 struct flags {
-  load wanted;
-  std::string trace; // file; empty: random requests
+  load wanted{.requests = 0}; // 0: not said
+  std::string trace;          // file; empty: random requests
   double burst_seconds = 5;
 
   simulation_settings settings;
@@ -30,9 +30,14 @@ struct flags {
 
 void add_flags(CLI::App& app, flags& to);
 
+/// How many requests come; 0: all of the trace.
+std::uint64_t requests_of(const flags& from);
+
 /// The settings with everything resolved: units, files.
 /// @throws std::runtime_error for files that cannot be read.
 simulation_settings settings_of(const flags& from);
+
+/// @throws std::runtime_error for a trace that cannot be read.
 arrivals arrivals_of(const flags& from);
 
 } // namespace sluice::simulate

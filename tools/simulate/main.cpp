@@ -18,7 +18,7 @@ int run(const simulate::flags& wanted) {
   const auto settings = simulate::settings_of(wanted);
   const auto began = clock::now();
   cli::progress_bar bar{"requests"};
-  const auto total = wanted.trace.empty() ? wanted.wanted.requests : 0;
+  const auto total = simulate::requests_of(wanted);
   const auto counts =
       simulate::simulate_all(settings, simulate::arrivals_of(wanted),
                              [&](auto done) { bar.update(done, total); });
@@ -38,10 +38,11 @@ int main(int argc, char** argv) {
       "policies on a virtual clock, with steps that take what a cost "
       "model says.",
       "sluice-simulate"};
-  app.footer("Example:\n"
-             "  sluice bench batch --model m.gguf --json > costs.json\n"
-             "  sluice-simulate --bench costs.json --rate 20 --requests 10000 "
-             "--prompt 512 --output 128");
+  app.footer(
+      "Example:\n"
+      "  sluice bench batch --model m.gguf --json > costs.json\n"
+      "  sluice-simulate --bench costs.json --request-rate 20 --requests 10000 "
+      "--input-len 512 --output-len 128");
   simulate::flags wanted;
   simulate::add_flags(app, wanted);
   try {

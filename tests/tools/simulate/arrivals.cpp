@@ -81,36 +81,36 @@ BOOST_AUTO_TEST_CASE(a_seed_gives_the_same_requests_again) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(traces_are_read_and_sorted) {
-  const sluice::test::temporary_directory folder;
-  const auto path = folder.path() / "trace.jsonl";
-  std::ofstream{path}
-      << R"({"t": 2, "prompt": 10, "output": 5})"
-      << "\n\n"
-      << R"({"t": 0.5, "prompt": 20, "output": 6, "tenant": "a", "prefix": 8})";
-  auto next = recorded_arrivals(read_trace(path));
-  const auto first = next();
-  BOOST_REQUIRE(first.has_value());
-  BOOST_TEST((first->when == 500ms));
-  BOOST_TEST(first->tenant == "a");
-  BOOST_TEST(first->prefix_tokens == 8u);
+BOOST_AUTO_TEST_CASE(given_requests_are_sorted) {
+  auto next = recorded_arrivals({{.when = 2s}, {.when = 1s}});
+  BOOST_TEST((next()->when == 1s));
   BOOST_TEST((next()->when == 2s));
   BOOST_TEST(!next().has_value());
 }
 
-BOOST_AUTO_TEST_CASE(bad_traces_are_named_with_their_line) {
+BOOST_AUTO_TEST_CASE(traces_are_those_of_bench_serve) {
   const sluice::test::temporary_directory folder;
   const auto path = folder.path() / "trace.jsonl";
-  for (const auto* line : {"{", R"({"t": 1, "prompt": 3})",
-                           R"({"t": 1, "prompt": 0, "output": 1})"}) {
-    std::ofstream{path} << "\n" << line << "\n";
-    BOOST_CHECK_EXCEPTION(read_trace(path), std::runtime_error,
-                          [](const std::runtime_error& error) {
-                            const std::string_view what{error.what()};
-                            return what.find("trace.jsonl:2: ") != what.npos;
-                          });
-  }
-  BOOST_CHECK_THROW(read_trace(folder.path() / "none"), std::runtime_error);
+  std::ofstream{path}
+      << R"({"timestamp": 2000, "input_length": 10, "output_length": 5})"
+      << "\n"
+      << R"({"timestamp": 2500, "input_length": 20, "output_length": 6})";
+  auto next =
+      trace_arrivals(path, {.requests = 0, .tenants = 2, .prefix_tokens = 15});
+  const auto first = next();
+  BOOST_REQUIRE(first.has_value());
+  BOOST_TEST((first->when == 0s));
+  BOOST_TEST(first->prompt_tokens == 10u);
+  BOOST_TEST(first->prefix_tokens == 9u);
+  const auto second = next();
+  BOOST_REQUIRE(second.has_value());
+  BOOST_TEST((second->when == 500ms));
+  BOOST_TEST(second->output_tokens == 6u);
+  BOOST_TEST(second->prefix_tokens == 15u);
+  BOOST_TEST(second->tenant != first->tenant);
+  BOOST_TEST(!next().has_value());
+  BOOST_CHECK_THROW(trace_arrivals(folder.path() / "none", {}),
+                    std::runtime_error);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
