@@ -135,8 +135,8 @@ void batcher_state::send_plan(const messages::PageGrant& grant) {
 // --------------------------------------------------------------------
 
 void batcher_state::finished(frame<messages::StepResult> result) {
-  measures_.finished(*result, now(), schedule_.plans_on_their_way() > 1);
   learn_from(*result);
+  measures_.finished(*result, now(), schedule_.plans_on_their_way() > 1);
   take_rows(*result);
   tell_scheduler();
   publish();

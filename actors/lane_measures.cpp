@@ -63,8 +63,9 @@ void lane_measures::add_times(const messages::StepResult& result,
 
 void lane_measures::predicted(const policy::step_timing& timing, double error) {
   using seconds = std::chrono::duration<double>;
-  add(metric_kind::histogram, metric::step_predicted_seconds,
-      seconds{timing.predicted}.count());
+  if (pipeline_was_busy_) // as the times that it is compared with
+    add(metric_kind::histogram, metric::step_predicted_seconds,
+        seconds{timing.predicted}.count());
   add(metric_kind::gauge, metric::step_prediction_error, error);
 }
 
