@@ -94,6 +94,7 @@ void batcher_state::ask_for_pages(std::optional<policy::step_draft> draft) {
 void batcher_state::granted(frame<messages::PageGrant> grant) {
   awaiting_grant_ = false;
   measures_.granted(*grant);
+  news_.free_pages = grant->free_pages();
   if (grant->lost())
     for (const auto sequence : *grant->lost())
       fail(request_of(sequence), ErrorCode::ledger_discrepancy,
@@ -134,10 +135,20 @@ void batcher_state::send_plan(const messages::PageGrant& grant) {
 // --------------------------------------------------------------------
 
 void batcher_state::finished(frame<messages::StepResult> result) {
+  learn_from(*result);
   measures_.finished(*result, now(), schedule_.plans_on_their_way() > 1);
   take_rows(*result);
+  tell_scheduler();
   publish();
   plan_next();
+}
+
+void batcher_state::learn_from(const messages::StepResult& result) {
+  if (result.code() != ErrorCode::none)
+    return;
+  const auto took = std::chrono::microseconds{result.compute_us()};
+  if (const auto timing = schedule_.measured(result.number(), took))
+    measures_.predicted(*timing, schedule_.costs().relative_error());
 }
 
 void batcher_state::take_rows(const messages::StepResult& result) {
@@ -177,7 +188,7 @@ void batcher_state::take_token(std::uint64_t sequence,
   }
   const auto token = row.tokens()->Get(0);
   const bool full = schedule_.append(sequence, token);
-  request.count_token(now());
+  count_token(request);
   auto step = request.sequence(index).output->push(token, std::move(logprob));
   if (step.delta) {
     outgoing_.deltas.push_back(std::make_unique<messages::TokensOfT>());
@@ -188,6 +199,21 @@ void batcher_state::take_token(std::uint64_t sequence,
     end_sequence(request, index, *step.end, std::move(step.stop));
   else if (full)
     end_sequence(request, index, FinishReason::length, {});
+}
+
+// A request's rows lie side by side more often than not.
+void batcher_state::count_token(running_request& request) {
+  request.count_token(now());
+  auto& generated = news_.generated;
+  if (generated.empty() || generated.back().request != request.number())
+    generated.push_back({request.number(), 0});
+  ++generated.back().tokens;
+}
+
+void batcher_state::tell_scheduler() {
+  news_.lane = config_.lane;
+  self_->send(to_.scheduler, news_);
+  news_.generated.clear();
 }
 
 // -- ends

@@ -65,8 +65,11 @@ private:
   void send_plan(const messages::PageGrant& grant);
 
   // -- results ----------------------------------------------------------------
+  void learn_from(const messages::StepResult& result);
   void take_rows(const messages::StepResult& result);
   void take_token(std::uint64_t sequence, const messages::RowResult& row);
+  void count_token(running_request& request);
+  void tell_scheduler();
 
   // -- ends -------------------------------------------------------------------
   void end_sequence(running_request& request, std::uint32_t index,
@@ -92,6 +95,7 @@ private:
   std::uint64_t release_barrier_ = 0;   // plan after which pages are free
   std::uint64_t told_finished_ = 0;
 
+  lane_news news_;             // what the scheduler gets next
   messages::TokensT outgoing_; // what the publisher gets next
   messages::frame_pool<messages::Tokens> tokens_;
   lane_frames frames_;

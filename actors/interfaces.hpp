@@ -141,6 +141,8 @@ using scheduler_actor = caf::typed_actor<
     caf::reacts_to<cancel_atom, request_number, messages::FinishReason>,
     // A request left its lane. Sent by BATCHER.
     caf::reacts_to<frame<messages::Outcome>>,
+    // What a step gave and the pool has. Sent by BATCHER after every step.
+    caf::reacts_to<lane_news>,
     // Refuse what comes, finish what runs; answers when nothing is left.
     caf::replies_to<drain_atom>::with<bool>,
     // Fail everything that is left. Sent by SUPERVISOR when time is up.
@@ -170,5 +172,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::metric_snapshot)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::publisher_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::scheduler_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::ledger_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::lane_news)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::batcher_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(sluice::actors::health_report)

@@ -61,6 +61,14 @@ void lane_measures::add_times(const messages::StepResult& result,
       from_ns(result.idle_ns()) + std::max(0.0, compute - kernels));
 }
 
+void lane_measures::predicted(const policy::step_timing& timing, double error) {
+  using seconds = std::chrono::duration<double>;
+  if (pipeline_was_busy_) // as the times that it is compared with
+    add(metric_kind::histogram, metric::step_predicted_seconds,
+        seconds{timing.predicted}.count());
+  add(metric_kind::gauge, metric::step_prediction_error, error);
+}
+
 void lane_measures::left(messages::ErrorCode code,
                          const messages::ReceiptT& used) {
   samples_.samples.push_back(

@@ -6,6 +6,7 @@
 
 #include <caf/actor_clock.hpp>
 
+#include "actors/policy/lane_schedule.hpp"
 #include "actors/reports.hpp"
 #include "messages/lane_generated.h"
 
@@ -24,6 +25,10 @@ public:
   ///                    it did: what comes next does not wait for the batcher.
   void finished(const messages::StepResult& result, time_point now,
                 bool more_plans);
+
+  /// What the step had been predicted to take.
+  /// @param error  relative, smoothed over recent steps.
+  void predicted(const policy::step_timing& timing, double error);
 
   /// A request has left the lane.
   void left(messages::ErrorCode code, const messages::ReceiptT& used);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/tenant_weights.hpp"
 #include "kernels/check.hpp"
 #include "kernels/convert.hpp"
 #include "kernels/cpu_topology.hpp"
@@ -124,18 +125,32 @@ lane_setup load_lane(const config::config& configuration,
 
 policy::lane_capacity capacity_of(const config::config& configuration,
                                   const lane_facts& facts) {
+  const auto& scheduling = configuration.scheduling;
+  const auto& tenants = configuration.tenants;
+  const auto weights = config::parse_tenant_weights(tenants.weights);
   return {.context_tokens = facts.context,
           .pool_pages = facts.kv_pages,
           .page_tokens = facts.page_tokens,
-          .max_sequences = configuration.scheduling.max_sequences,
-          .max_waiting = configuration.limits.queue};
+          .max_sequences = scheduling.max_sequences,
+          .max_waiting = configuration.limits.queue,
+          .side_bytes = configuration.memory.side_bytes.count,
+          .reserve = scheduling.reserve == "prompt"
+                         ? policy::reserve_rule::prompt
+                         : policy::reserve_rule::full,
+          .tenants = {tenants.max_waiting, tenants.max_running},
+          .prices = {static_cast<double>(tenants.input_price),
+                     static_cast<double>(tenants.output_price)},
+          .weights = {weights.begin(), weights.end()}};
 }
 
 policy::lane_limits limits_of(const config::config& configuration,
                               const lane_facts& facts) {
   return {.context_tokens = facts.context,
           .step_tokens = configuration.scheduling.step_tokens,
-          .pipeline_depth = configuration.scheduling.pipeline_depth};
+          .pipeline_depth = configuration.scheduling.pipeline_depth,
+          .itl_target = configuration.scheduling.itl_target,
+          .prompt_share = configuration.scheduling.prompt_share / 100.0,
+          .costs = policy::starting_costs(facts.weight_bytes)};
 }
 
 messages::frame_limits frame_limits_of(const config::config& configuration) {

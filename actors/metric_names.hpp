@@ -26,6 +26,10 @@ inline constexpr auto step_sampling_seconds = "sluice_step_sampling_seconds";
 inline constexpr auto step_idle_seconds = "sluice_step_idle_seconds";
 // All that is no kernel: idle, reading plans, sampling, building results.
 inline constexpr auto step_overhead_seconds = "sluice_step_overhead_seconds";
+// What the cost model had said of step_compute_seconds, and how far off it is:
+// |predicted - measured| / measured, smoothed; a gauge.
+inline constexpr auto step_predicted_seconds = "sluice_step_predicted_seconds";
+inline constexpr auto step_prediction_error = "sluice_step_prediction_error";
 inline constexpr auto step_rows = "sluice_step_rows";
 inline constexpr auto prompt_tokens = "sluice_prompt_tokens_total";
 inline constexpr auto generated_tokens = "sluice_generated_tokens_total";

@@ -56,6 +56,19 @@ struct ledger_report {
   std::uint32_t in_flight = 0;
 };
 
+/// What a step gave and the pool has, for the scheduler's accounts.
+struct lane_news {
+  struct progress {
+    std::uint64_t request = 0;
+    std::uint32_t tokens = 0; // generated in the step, by all its sequences
+  };
+
+  std::uint32_t lane = 0;
+  std::uint32_t free_pages = 0;
+  std::uint32_t evictable_pages = 0; // cached, wanted by nobody
+  std::vector<progress> generated;
+};
+
 struct batcher_report {
   std::uint32_t sequences = 0;
   std::uint64_t steps = 0;

@@ -23,10 +23,14 @@ policy::demand demand_of(const messages::Work& work, policy::instant now) {
       return std::nullopt;
     return now + std::chrono::milliseconds{ms};
   };
+  const auto& sampling = *work.sampling();
+  const bool logprobs = sampling.want_logprobs() || sampling.logprobs() > 0;
   return {.request = work.request(),
+          .tenant = work.tenant() ? work.tenant()->str() : std::string{},
           .prompt_tokens = work.prompt()->size(),
           .max_tokens = work.stopping()->max_tokens(),
           .sequences = work.n(),
+          .logprobs = logprobs ? 1 + sampling.logprobs() : 0,
           .priority = work.priority(),
           .deadline = after(work.deadline_ms()),
           .queue_deadline = after(work.queue_timeout_ms())};
@@ -169,7 +173,19 @@ void scheduler_state::forget(request_number request) {
 }
 
 void scheduler_state::outcome(frame<messages::Outcome> outcome) {
+  admission_.served(outcome->request(), outcome->generated_tokens(), now());
   forget(outcome->request());
+  start_ready();
+  decided();
+}
+
+// Comes with every step: decides only where pages decide who may start.
+void scheduler_state::news(const lane_news& news) {
+  for (const auto& [request, tokens] : news.generated)
+    admission_.generated(request, tokens);
+  admission_.pool_has(news.free_pages, news.evictable_pages);
+  if (!admission_.follows_pool())
+    return;
   start_ready();
   decided();
 }
@@ -279,6 +295,7 @@ scheduler(scheduler_actor::stateful_pointer<scheduler_state> self,
           guarded(self, &scheduler_state::prepared),
           guarded_on<cancel_atom>(self, &scheduler_state::cancel),
           guarded(self, &scheduler_state::outcome),
+          guarded(self, &scheduler_state::news),
           guarded_on<drain_atom>(self, &scheduler_state::drain),
           guarded_on<failed_atom>(self, &scheduler_state::fail_all),
           guarded_on<tick_atom>(self, &scheduler_state::tick),

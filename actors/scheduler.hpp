@@ -33,6 +33,7 @@ public:
   void prepared(frame<messages::Prepared> request);
   void cancel(request_number request, messages::FinishReason reason);
   void outcome(frame<messages::Outcome> outcome);
+  void news(const lane_news& news);
   caf::typed_response_promise<bool> drain();
   void fail_all(messages::ErrorCode code, std::string text);
   void tick();

@@ -44,12 +44,24 @@ struct memory_section {
   byte_size kv_bytes = 512_mib;
   std::uint32_t page_tokens = 16;
   std::string kv_type = "f16";
+  byte_size side_bytes = 1_gib; // of requests, beside KV
 };
 
 struct scheduling_section {
   std::uint32_t max_sequences = 64; // running at once, of a lane
   std::uint32_t step_tokens = 512;  // positions in one step
   std::uint32_t pipeline_depth = 2; // steps planned ahead, the running included
+  std::chrono::milliseconds itl_target{0}; // longest step; 0: any
+  std::uint32_t prompt_share = 25;         // percent of the decodes' time
+  std::string reserve = "full";            // pages, when a request starts
+};
+
+struct tenants_section {
+  std::uint32_t max_waiting = 0; // requests of one tenant; 0: no limit
+  std::uint32_t max_running = 0;
+  std::string weights;           // "gold=4,free=1"; others: 1
+  std::uint32_t input_price = 1; // of a token, when tenants are compared
+  std::uint32_t output_price = 2;
 };
 
 struct limits_section {
@@ -101,6 +113,7 @@ struct config {
   executor_section executor;
   memory_section memory;
   scheduling_section scheduling;
+  tenants_section tenants;
   limits_section limits;
   clients_section clients;
   log_section log;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config/options.hpp"
+#include "config/tenant_weights.hpp"
 #include "config/toml_file.hpp"
 
 namespace sluice::config {
@@ -162,6 +163,11 @@ void validate(const config& values) {
   if (!std::has_single_bit(page_tokens))
     throw config_error{"memory.page_tokens: " + std::to_string(page_tokens) +
                        " is not a power of two; use 16"};
+  try {
+    parse_tenant_weights(values.tenants.weights);
+  } catch (const config_error& error) {
+    throw config_error{std::string{"tenants.weights: "} + error.what()};
+  }
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            (c >= '0' && c <= '9') || c == '-' || c == '_';

@@ -68,6 +68,10 @@ void add_memory(option_list& list, config& c) {
            "Token positions in a KV page; a power of two", {8, 128});
   list.add("memory.kv_type", s.kv_type, "Type of the KV cache", {},
            "f32|f16|bf16|i8");
+  list.add("memory.side_bytes", s.side_bytes,
+           "What running requests may need beside KV: their tokens and "
+           "log-probabilities",
+           {1u << 16});
 }
 
 void add_scheduling(option_list& list, config& c) {
@@ -79,6 +83,36 @@ void add_scheduling(option_list& list, config& c) {
            {1, 65536});
   list.add("scheduling.pipeline_depth", s.pipeline_depth,
            "Steps planned ahead, the running one included", {1, 8});
+  list.add("scheduling.itl_target", s.itl_target,
+           "Longest step while streams decode: chunks of long prompts are cut "
+           "to it; 0s: only step_tokens bounds them",
+           {0, 600'000});
+  list.add("scheduling.prompt_share", s.prompt_share,
+           "What prompts may add to a step even past itl_target, in percent of "
+           "the time that its decodes take",
+           {0, 1000});
+  list.add(
+      "scheduling.reserve", s.reserve,
+      "KV pages that a request must find before it starts: all that it can "
+      "come to need, or its prompt's, which needs preemption",
+      {}, "full|prompt");
+}
+
+void add_tenants(option_list& list, config& c) {
+  auto& s = c.tenants;
+  list.add("tenants.max_waiting", s.max_waiting,
+           "Requests of one tenant that may wait; 0: no limit of its own",
+           {0, million});
+  list.add("tenants.max_running", s.max_running,
+           "Requests of one tenant that run at once; 0: no limit of its own",
+           {0, million});
+  list.add("tenants.weights", s.weights,
+           "Shares of the lane by tenant, as in gold=4,free=1; others have 1");
+  list.add("tenants.input_price", s.input_price,
+           "What a prompt token counts when tenants are compared", {0, 1000});
+  list.add("tenants.output_price", s.output_price,
+           "What a generated token counts when tenants are compared",
+           {0, 1000});
 }
 
 void add_queue_limits(option_list& list, limits_section& s) {
@@ -180,6 +214,7 @@ std::vector<option> options(config& c) {
   add_executor(list, c);
   add_memory(list, c);
   add_scheduling(list, c);
+  add_tenants(list, c);
   add_queue_limits(list, c.limits);
   add_frame_limits(list, c.limits);
   add_request_limits(list, c.limits);

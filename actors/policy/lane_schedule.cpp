@@ -4,6 +4,16 @@
 #include <algorithm>
 
 namespace sluice::policy {
+namespace {
+
+step_shape shape_of(const step_draft& draft) {
+  step_shape shape;
+  for (const auto& row : draft.rows)
+    shape += shape_of_run(row.start, row.length(), row.sampled);
+  return shape;
+}
+
+} // namespace
 
 void lane_schedule::join(std::uint64_t sequence,
                          std::vector<std::uint32_t> prompt,
@@ -35,8 +45,8 @@ planned_row lane_schedule::decode_row(const running_sequence& s) const {
 }
 
 planned_row lane_schedule::prompt_row(const running_sequence& s,
-                                      std::uint32_t room) const {
-  const auto end = std::min(s.planned + room, s.prompt_tokens);
+                                      std::uint32_t length) const {
+  const auto end = s.planned + length;
   planned_row row{.sequence = s.key, .start = s.planned};
   row.tokens.assign(s.tokens.begin() + s.planned, s.tokens.begin() + end);
   row.sampled = end == s.prompt_tokens;
@@ -44,21 +54,50 @@ planned_row lane_schedule::prompt_row(const running_sequence& s,
   return row;
 }
 
-std::optional<step_draft> lane_schedule::draft() const {
+void lane_schedule::add_decodes(step_draft& draft, std::uint32_t most) const {
+  std::vector<const running_sequence*> ready;
+  for (const auto& s : running_)
+    if (!s->in_prompt() && s->wants_row())
+      ready.push_back(s.get());
+  if (ready.size() > most) { // the next ones go first
+    const auto first = draft.number * most % ready.size();
+    std::rotate(ready.begin(),
+                ready.begin() + static_cast<std::ptrdiff_t>(first),
+                ready.end());
+    ready.resize(most);
+  }
+  for (const auto* s : ready)
+    draft.rows.push_back(decode_row(*s));
+}
+
+void lane_schedule::add_prompts(step_draft& draft) {
+  std::vector<const running_sequence*> ready;
+  std::vector<open_prompt> prompts;
+  for (const auto& s : running_)
+    if (s->in_prompt()) {
+      ready.push_back(s.get());
+      prompts.push_back({s->planned, s->prompt_tokens - s->planned});
+    }
+  const auto lengths = planner_.share(shape_of(draft), prompts, costs_);
+  for (std::size_t i = 0; i < ready.size(); ++i)
+    if (lengths[i] > 0)
+      draft.rows.push_back(prompt_row(*ready[i], lengths[i]));
+}
+
+std::optional<step_draft> lane_schedule::draft() {
   if (plans_.size() >= limits_.pipeline_depth)
     return std::nullopt;
   step_draft draft{.number = next_plan_};
-  auto room = limits_.step_tokens;
-  for (const auto& s : running_)
-    if (room > 0 && !s->in_prompt() && s->wants_row()) {
-      draft.rows.push_back(decode_row(*s));
-      --room;
-    }
-  for (const auto& s : running_)
-    if (room > 0 && s->in_prompt()) {
-      draft.rows.push_back(prompt_row(*s, room));
-      room -= draft.rows.back().length();
-    }
+  // However many decode, prompts keep a little of the step.
+  const bool prompts =
+      std::any_of(running_.begin(), running_.end(),
+                  [](const auto& s) { return s->in_prompt(); });
+  const auto kept =
+      prompts ? std::min(step_planner::panel_rows, limits_.step_tokens / 2)
+              : 0u;
+  add_decodes(draft, limits_.step_tokens - kept);
+  if (prompts)
+    add_prompts(draft);
   if (draft.rows.empty())
     return std::nullopt;
   return draft;
@@ -85,7 +124,8 @@ bool lane_schedule::confirm(step_draft& draft,
   next_plan_ = draft.number + 1;
   if (draft.rows.empty())
     return false;
-  plan_record plan{.number = draft.number};
+  plan_record plan{.number = draft.number, .shape = shape_of(draft)};
+  plan.predicted = costs_.predict(plan.shape);
   for (const auto& row : draft.rows) {
     const auto index = static_cast<std::uint32_t>(plan.rows.size());
     commit(row, {draft.number, index});
@@ -93,6 +133,15 @@ bool lane_schedule::confirm(step_draft& draft,
   }
   plans_.push_back(std::move(plan));
   return true;
+}
+
+std::optional<step_timing> lane_schedule::measured(std::uint64_t plan,
+                                                   instant took) {
+  if (plans_.empty() || plans_.front().number != plan || took <= instant{0})
+    return std::nullopt;
+  const auto& record = plans_.front();
+  costs_.observe(record.shape, took);
+  return step_timing{record.shape, record.predicted, took};
 }
 
 std::vector<live_row> lane_schedule::result(std::uint64_t plan) {

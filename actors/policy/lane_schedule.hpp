@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/policy/step_planner.hpp"
+
 namespace sluice::policy {
 
 /// How a lane cuts its work into steps.
@@ -16,6 +18,11 @@ struct lane_limits {
   std::uint32_t context_tokens = 0;
   std::uint32_t step_tokens = 512;  // most positions in one step
   std::uint32_t pipeline_depth = 2; // plans on their way at once
+  instant itl_target{0};            // longest step of decodes; 0: any
+  double prompt_share = 0.25;       // see step_budget
+  cost_coefficients costs;          // to start from
+
+  step_budget budget() const { return {step_tokens, itl_target, prompt_share}; }
 };
 
 /// The token that row `row` of plan `plan` samples last.
@@ -46,6 +53,13 @@ struct step_draft {
   std::vector<planned_row> rows;
 };
 
+/// How long a plan was thought to take when it was made, and did take.
+struct step_timing {
+  step_shape shape;
+  instant predicted{0};
+  instant took{0};
+};
+
 /// A row of a finished plan whose token still matters.
 struct live_row {
   std::uint32_t row = 0;
@@ -56,7 +70,8 @@ struct live_row {
 /// The running sequences of one lane and the plans on their way.
 ///
 /// Sequences join and leave at every step. A step takes the decodes first, one
-/// position each, then prompt chunks in order of arrival, up to `step_tokens`.
+/// position each, then prompt chunks as step_planner shares the rest out. If
+/// there are more decodes than a step holds, they take turns.
 /// Plan n + 1 may be made before the result of plan n is known: its decode
 /// rows then name their token by reference. What a plan computed for a
 /// sequence that has ended meanwhile is discarded.
@@ -66,7 +81,8 @@ struct live_row {
 /// No CAF, clock or I/O.
 class lane_schedule {
 public:
-  explicit lane_schedule(lane_limits limits) : limits_{limits} {}
+  explicit lane_schedule(lane_limits limits)
+      : limits_{limits}, costs_{limits.costs}, planner_{limits.budget()} {}
 
   /// A new sequence; its first row comes with a later draft().
   /// @param prompt      at least one token, fewer than the context.
@@ -78,13 +94,18 @@ public:
   void end(std::uint64_t sequence);
 
   /// The next step, or nothing if the pipeline is full or nobody has work.
-  std::optional<step_draft> draft() const;
+  std::optional<step_draft> draft();
 
   /// Makes a draft a plan on its way; sequences that must wait for pages are
   /// taken out of it first. A draft that is left empty is no plan, but its
   /// number is spent.
   /// @return false if it was left empty.
   bool confirm(step_draft& draft, std::span<const std::uint64_t> waiting);
+
+  /// Learns what the oldest plan on its way took to compute; comes before
+  /// result().
+  /// @return nothing if that is not the oldest plan or no time is given.
+  std::optional<step_timing> measured(std::uint64_t plan, instant took);
 
   /// A plan is done: its rows whose sequences still run.
   /// @pre plans finish in the order in which they were confirmed.
@@ -104,6 +125,9 @@ public:
   std::uint64_t finished_plan() const {
     return (plans_.empty() ? next_plan_ : plans_.front().number) - 1;
   }
+
+  /// What steps of this lane cost, as learned so far.
+  const cost_model& costs() const noexcept { return costs_; }
 
   std::uint32_t sequences() const {
     return static_cast<std::uint32_t>(running_.size());
@@ -130,13 +154,19 @@ private:
   struct plan_record {
     std::uint64_t number = 0;
     std::vector<live_row> rows;
+    step_shape shape;
+    instant predicted{0};
   };
 
   planned_row decode_row(const running_sequence& s) const;
-  planned_row prompt_row(const running_sequence& s, std::uint32_t room) const;
+  planned_row prompt_row(const running_sequence& s, std::uint32_t length) const;
+  void add_decodes(step_draft& draft, std::uint32_t most) const;
+  void add_prompts(step_draft& draft);
   void commit(const planned_row& row, row_reference where);
 
   lane_limits limits_;
+  cost_model costs_;
+  step_planner planner_;
   std::vector<std::unique_ptr<running_sequence>> running_; // by arrival
   std::unordered_map<std::uint64_t, running_sequence*> by_key_;
   std::deque<plan_record> plans_;

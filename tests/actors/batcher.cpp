@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "actors/kv_page_manager.hpp"
+#include "actors/metric_names.hpp"
 #include "model/tokenizer/load.hpp"
 #include "tests/support/actor_fixture.hpp"
 #include "tests/support/mock_lane.hpp"
@@ -59,11 +60,13 @@ struct lane_fixture : actor_fixture {
   }
 
   /// Answers the oldest unanswered plan: every sampled row gives `token`.
-  void answer(std::uint32_t token, ErrorCode code = ErrorCode::none) {
+  void answer(std::uint32_t token, ErrorCode code = ErrorCode::none,
+              std::uint64_t compute_us = 0) {
     const auto plan = log->plans.at(answered++);
     messages::StepResultT result;
     result.number = plan->number();
     result.code = code;
+    result.compute_us = compute_us;
     if (code == ErrorCode::none)
       for (const auto* row : *plan->rows()) {
         result.rows.push_back(std::make_unique<messages::RowResultT>());
@@ -168,6 +171,39 @@ BOOST_AUTO_TEST_CASE(a_cancel_takes_effect_at_the_next_step) {
     answer(40);
   BOOST_TEST(ledger().free == pool_pages);
   BOOST_TEST(log->outcomes.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(steps_teach_the_cost_model_and_their_times_are_metered) {
+  admit(work_of(1, 4, 4));
+  while (waiting_plans() > 0)
+    answer(40, ErrorCode::none, 1500);
+  const auto sum_of = [&](std::string_view name) {
+    double sum = 0;
+    for (const auto& sample : log->samples)
+      if (sample.name == name)
+        sum += sample.value;
+    return sum;
+  };
+  BOOST_TEST(sum_of(metric::step_predicted_seconds) > 0);
+  BOOST_TEST(sum_of(metric::step_prediction_error) > 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_scheduler_hears_what_every_step_gave) {
+  auto work = work_of(1, 4, 3);
+  work.n = 2;
+  admit(std::move(work));
+  admit(work_of(2, 4, 3));
+  while (waiting_plans() > 0)
+    answer(40);
+  std::map<request_number, std::uint32_t> tokens;
+  for (const auto& news : log->news)
+    for (const auto& each : news.generated)
+      tokens[each.request] += each.tokens;
+  BOOST_TEST(tokens.size() == 2u);
+  BOOST_TEST(tokens[1] == 6u);
+  BOOST_TEST(tokens[2] == 3u);
+  BOOST_TEST(log->news.size() == log->plans.size());
+  BOOST_TEST(log->news.front().free_pages < pool_pages);
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_step_fails_its_requests_and_nobody_else) {

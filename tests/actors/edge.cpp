@@ -108,6 +108,7 @@ private:
                     {std::string{to_string(why)}, std::to_string(request)});
               },
               [](const sluice::actors::frame<Outcome>&) {},
+              [](const sluice::actors::lane_news&) {},
               [](drain_atom) { return true; },
               [](failed_atom, ErrorCode, const std::string&) {},
               [](tick_atom) {},

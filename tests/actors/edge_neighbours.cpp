@@ -52,6 +52,7 @@ scheduler_actor spawn_scheduler(caf::actor_system& system,
           journal.cancelled.push_back({request, reason});
         },
         [](const actors::frame<Outcome>&) {},
+        [](const actors::lane_news&) {},
         [](drain_atom) { return true; },
         [](failed_atom, ErrorCode, const std::string&) {},
         [](tick_atom) {},

@@ -15,15 +15,25 @@ using messages::FinishReason;
 
 namespace {
 
+policy::lane_capacity small_lane() {
+  return {.context_tokens = 128,
+          .pool_pages = 16,
+          .page_tokens = 16,
+          .max_sequences = 2,
+          .max_waiting = 3};
+}
+
+policy::lane_capacity lane_by_prompt() {
+  auto lane = small_lane();
+  lane.max_sequences = 8;
+  lane.reserve = policy::reserve_rule::prompt;
+  return lane;
+}
+
 struct scheduler_fixture : actor_fixture {
-  scheduler_fixture() {
+  explicit scheduler_fixture(policy::lane_capacity lane = small_lane()) {
     queue = keep(
-        system.spawn(scheduler,
-                     policy::lane_capacity{.context_tokens = 128,
-                                           .pool_pages = 16,
-                                           .page_tokens = 16,
-                                           .max_sequences = 2,
-                                           .max_waiting = 3},
+        system.spawn(scheduler, std::move(lane),
                      scheduler_neighbours{keep(mock_publisher(system, log)),
                                           keep(mock_meter(system, log))}));
     caf::anon_send(queue, open_atom::value, keep(mock_gateway(system, log)));
@@ -41,9 +51,10 @@ struct scheduler_fixture : actor_fixture {
     run();
   }
 
-  void outcome(request_number request) {
+  void outcome(request_number request, std::uint32_t tokens = 0) {
     messages::OutcomeT message;
     message.request = request;
+    message.generated_tokens = tokens;
     caf::anon_send(queue, messages::pack<messages::Outcome>(message));
     run();
   }
@@ -122,6 +133,20 @@ BOOST_AUTO_TEST_CASE(deadlines_end_running_and_waiting_requests) {
   BOOST_TEST(log->stops.size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(the_tenant_with_least_service_is_next) {
+  const auto of = [](const char* tenant, request_number number) {
+    auto work = work_of(number, 8, 8);
+    work.tenant = tenant;
+    return work;
+  };
+  for (request_number i = 1; i <= 4; ++i)
+    prepared(of("loud", i));
+  prepared(of("quiet", 9));
+  outcome(1, 8);
+  BOOST_REQUIRE_EQUAL(log->admitted.size(), 3u);
+  BOOST_TEST(log->admitted[2]->work()->request() == 9u);
+}
+
 BOOST_AUTO_TEST_CASE(drains_when_the_last_request_has_left) {
   prepared(work_of(1, 8, 8));
   auto pending = self->request(queue, caf::infinite, drain_atom::value);
@@ -145,6 +170,33 @@ BOOST_AUTO_TEST_CASE(fails_what_is_left_when_time_is_up) {
   BOOST_TEST(log->stops.size() == 2u);
   BOOST_REQUIRE_EQUAL(log->failed.size(), 1u);
   BOOST_TEST(log->failed[0].second == ErrorCode::shutdown);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+namespace {
+
+struct prompt_fixture : scheduler_fixture {
+  prompt_fixture() : scheduler_fixture{lane_by_prompt()} {}
+
+  void news(lane_news told) {
+    caf::anon_send(queue, std::move(told));
+    run();
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(scheduler_by_prompt_tests, prompt_fixture)
+
+BOOST_AUTO_TEST_CASE(the_pool_decides_who_may_start) {
+  for (request_number i = 1; i <= 5; ++i)
+    prepared(work_of(i, 48, 80)); // 3 pages now, 8 at the end
+  BOOST_TEST(log->admitted.size() == 4u);
+  news({.free_pages = 4, .generated = {{1, 1}, {2, 1}, {3, 1}, {4, 1}}});
+  BOOST_TEST(log->admitted.size() == 4u); // 3 and a margin of 5 are more
+  news({.free_pages = 8});
+  BOOST_TEST(log->admitted.size() == 5u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -18,6 +18,7 @@ struct heard {
   std::vector<frame<messages::StepPlan>> plans;
   std::vector<frame<messages::Tokens>> tokens;
   std::vector<frame<messages::Outcome>> outcomes;
+  std::vector<lane_news> news;
   std::vector<frame<messages::Admit>> admitted;
   std::vector<frame<messages::Stop>> stops;
   std::vector<request_number> accepted;
@@ -105,6 +106,7 @@ inline scheduler_actor mock_scheduler(caf::actor_system& system,
                 [log](const frame<messages::Outcome>& outcome) {
                   log->outcomes.push_back(outcome);
                 },
+                [log](const lane_news& news) { log->news.push_back(news); },
                 [](drain_atom) { return true; },
                 [](failed_atom, messages::ErrorCode, const std::string&) {},
                 [](tick_atom) {},

@@ -16,14 +16,27 @@ using sluice::policy::request_place;
 
 namespace {
 
-constexpr lane_capacity small_lane{.context_tokens = 128,
-                                   .pool_pages = 16,
-                                   .page_tokens = 16,
-                                   .max_sequences = 4,
-                                   .max_waiting = 3};
+const lane_capacity small_lane{.context_tokens = 128,
+                               .pool_pages = 16,
+                               .page_tokens = 16,
+                               .max_sequences = 4,
+                               .max_waiting = 3};
 
 demand asking(std::uint64_t request, std::uint32_t prompt, std::uint32_t most) {
   return {.request = request, .prompt_tokens = prompt, .max_tokens = most};
+}
+
+demand of_tenant(const char* tenant, std::uint64_t request) {
+  auto asked = asking(request, 8, 8);
+  asked.tenant = tenant;
+  return asked;
+}
+
+lane_capacity lane_with(std::uint32_t sequences, std::uint32_t waiting = 1000) {
+  auto lane = small_lane;
+  lane.max_sequences = sequences;
+  lane.max_waiting = waiting;
+  return lane;
 }
 
 } // namespace
@@ -109,6 +122,128 @@ BOOST_AUTO_TEST_CASE(expires_deadlines_and_queue_timeouts) {
   BOOST_TEST(policy.expired(40ms).empty());
 }
 
+BOOST_AUTO_TEST_CASE(tenants_with_least_service_go_first) {
+  admission policy{lane_with(1)};
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    BOOST_TEST(!policy.offer(of_tenant("loud", i), 0ns).has_value());
+  for (std::uint64_t i = 11; i <= 12; ++i)
+    BOOST_TEST(!policy.offer(of_tenant("quiet", i), 0ns).has_value());
+  std::vector<std::uint64_t> order;
+  for (int i = 0; i < 6; ++i) {
+    const auto started = policy.admit();
+    BOOST_REQUIRE_EQUAL(started.size(), 1u);
+    order.push_back(started[0]);
+    policy.generated(started[0], 3);
+    policy.served(started[0], 8, 1ms);
+    policy.remove(started[0]);
+  }
+  BOOST_TEST(order == (std::vector<std::uint64_t>{1, 11, 2, 12, 3, 4}),
+             boost::test_tools::per_element());
+  BOOST_TEST(policy.shares().counter("loud") == 4 * (8 + 2 * 8));
+}
+
+BOOST_AUTO_TEST_CASE(priority_stands_above_shares) {
+  admission policy{lane_with(1)};
+  auto urgent = of_tenant("loud", 2);
+  urgent.priority = 1;
+  BOOST_TEST(!policy.offer(of_tenant("loud", 1), 0ns).has_value());
+  policy.admit();
+  policy.served(1, 1000, 0ns);
+  policy.remove(1);
+  BOOST_TEST(!policy.offer(of_tenant("quiet", 11), 0ns).has_value());
+  BOOST_TEST(!policy.offer(urgent, 0ns).has_value());
+  BOOST_TEST(policy.admit() == std::vector<std::uint64_t>{2},
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(tenants_keep_to_their_limits) {
+  auto lane = lane_with(4);
+  lane.tenants = {.max_waiting = 2, .max_running = 1};
+  admission policy{lane};
+  for (std::uint64_t i = 1; i <= 2; ++i)
+    BOOST_TEST(!policy.offer(of_tenant("loud", i), 0ns).has_value());
+  const auto refused = policy.offer(of_tenant("loud", 3), 0ns);
+  BOOST_REQUIRE(refused.has_value());
+  BOOST_TEST((refused->code == ErrorCode::too_many_requests));
+  BOOST_TEST(refused->retry_after_ms == 1000u); // nothing is measured yet
+  BOOST_TEST(!policy.offer(of_tenant("quiet", 11), 0ns).has_value());
+  // "loud" runs one; the second does not hold "quiet" up.
+  BOOST_TEST(policy.admit() == (std::vector<std::uint64_t>{1, 11}),
+             boost::test_tools::per_element());
+  policy.remove(1);
+  BOOST_TEST(policy.admit() == std::vector<std::uint64_t>{2},
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(weights_divide_the_lane) {
+  auto lane = lane_with(1, 10'000);
+  lane.weights = {{"gold", 3.0}};
+  admission policy{lane};
+  for (std::uint64_t i = 0; i < 400; ++i)
+    BOOST_TEST(
+        !policy.offer(of_tenant(i % 2 ? "gold" : "free", i), 0ns).has_value());
+  int gold = 0;
+  for (int i = 0; i < 200; ++i) {
+    const auto request = policy.admit().at(0);
+    gold += request % 2;
+    policy.served(request, 8, 0ns);
+    policy.remove(request);
+  }
+  BOOST_TEST(gold == 150);
+}
+
+BOOST_AUTO_TEST_CASE(side_bytes_are_reserved_and_refused) {
+  auto lane = lane_with(4);
+  auto asked = asking(1, 10, 20);
+  asked.logprobs = 5;
+  asked.sequences = 2;
+  // 30 tokens of 4 bytes and 20 times 5 entries of 16, twice
+  BOOST_TEST(sluice::policy::side_bytes(asked, 128) == 3440u);
+  lane.side_bytes = 4000;
+  admission policy{lane};
+  BOOST_TEST(!policy.offer(asked, 0ns).has_value());
+  asked.request = 2;
+  BOOST_TEST(!policy.offer(asked, 0ns).has_value());
+  BOOST_TEST(policy.admit().size() == 1u);
+  BOOST_TEST(policy.reserved_side_bytes() == 3440u);
+  policy.remove(1);
+  BOOST_TEST(policy.admit().size() == 1u);
+  asked.request = 3;
+  asked.logprobs = 20;
+  const auto refused = policy.offer(asked, 0ns);
+  BOOST_REQUIRE(refused.has_value());
+  BOOST_TEST((refused->code == ErrorCode::never_fits));
+}
+
+BOOST_AUTO_TEST_CASE(admits_by_prompt_while_the_pool_has_pages) {
+  auto lane = small_lane;
+  lane.max_sequences = 8;
+  lane.max_waiting = 8;
+  lane.reserve = sluice::policy::reserve_rule::prompt;
+  admission policy{lane};
+  for (std::uint64_t i = 1; i <= 5; ++i) // 3 pages now, 8 at the end
+    BOOST_TEST(!policy.offer(asking(i, 48, 80), 0ns).has_value());
+  // 3 * 4 pages and a margin of 4 are 16; the fifth has to wait.
+  BOOST_TEST(policy.admit().size() == 4u);
+  BOOST_TEST(policy.reserved_pages() == 12u);
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    policy.generated(i, 1);
+  BOOST_TEST(policy.reserved_pages() == 0u); // the pool counts them now
+  policy.pool_has(4, 0);
+  BOOST_TEST(policy.admit().empty()); // 3 + 5 > 4
+  policy.pool_has(2, 6);              // cached pages can go
+  BOOST_TEST(policy.admit().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_lane_takes_anybody) {
+  auto lane = small_lane;
+  lane.reserve = sluice::policy::reserve_rule::prompt;
+  admission policy{lane};
+  policy.pool_has(0, 0);
+  BOOST_TEST(!policy.offer(asking(1, 100, 20), 0ns).has_value());
+  BOOST_TEST(policy.admit().size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(counts_come_back_to_zero_after_any_order_of_events) {
   std::mt19937 random{7};
   admission policy{small_lane};
@@ -117,6 +252,9 @@ BOOST_AUTO_TEST_CASE(counts_come_back_to_zero_after_any_order_of_events) {
     auto asked = asking(i, 1 + random() % 100, 1 + random() % 100);
     asked.sequences = 1 + random() % 2;
     asked.priority = static_cast<int>(random() % 3);
+    asked.tenant = std::string(1, static_cast<char>('a' + random() % 4));
+    if (random() % 2)
+      asked.deadline = std::chrono::nanoseconds{random() % 3000};
     if (!policy.offer(asked, std::chrono::nanoseconds{i}))
       known.push_back(i);
     policy.admit();
@@ -132,6 +270,8 @@ BOOST_AUTO_TEST_CASE(counts_come_back_to_zero_after_any_order_of_events) {
   BOOST_TEST(policy.running() == 0u);
   BOOST_TEST(policy.waiting() == 0u);
   BOOST_TEST(policy.reserved_pages() == 0u);
+  BOOST_TEST(policy.reserved_side_bytes() == 0u);
+  BOOST_TEST(!policy.next_deadline().has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -141,6 +141,62 @@ BOOST_AUTO_TEST_CASE(an_emptied_draft_spends_its_number) {
   BOOST_TEST(schedule.finished_plan() == draft->number);
 }
 
+BOOST_AUTO_TEST_CASE(learns_from_steps_and_keeps_to_the_target) {
+  using sluice::policy::cost_model;
+  using sluice::policy::instant;
+  const cost_model machine{
+      {.step = 5e-3, .row = 2e-4, .sample = 0, .kv_read = 0, .kv_score = 1e-7}};
+  lane_schedule schedule{{.context_tokens = 20'000,
+                          .step_tokens = 512,
+                          .pipeline_depth = 1,
+                          .itl_target = std::chrono::milliseconds{20}}};
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    schedule.join(i, prompt_of(20), 10'000);
+  int late = 0;
+  int learned = 0;
+  for (int step = 0; step < 1500; ++step) {
+    if (step == 50)
+      schedule.join(9, prompt_of(16'000), 10);
+    const auto draft = next(schedule);
+    sluice::policy::step_shape shape;
+    for (const auto& row : draft.rows)
+      shape +=
+          sluice::policy::shape_of_run(row.start, row.length(), row.sampled);
+    const auto took = machine.predict(shape);
+    late += step > 60 && took > std::chrono::milliseconds{22};
+    BOOST_TEST(!schedule.measured(draft.number + 1, took).has_value());
+    const auto timing = schedule.measured(draft.number, took);
+    BOOST_REQUIRE(timing.has_value());
+    BOOST_TEST((timing->shape == shape));
+    learned += step > 100 && timing->predicted < took * 1.2 &&
+               timing->predicted > took * 0.8;
+    for (const auto& live : schedule.result(draft.number))
+      if (live.sampled && schedule.append(live.sequence, 7))
+        schedule.end(live.sequence);
+  }
+  BOOST_TEST(late == 0);
+  BOOST_TEST(learned > 1350);
+  BOOST_TEST(schedule.sequences() == 4u); // the long prompt came to its end
+}
+
+BOOST_AUTO_TEST_CASE(more_decodes_than_a_step_holds_take_turns) {
+  lane_schedule schedule{{.context_tokens = 256, .step_tokens = 4}};
+  for (std::uint64_t i = 1; i <= 10; ++i)
+    schedule.join(i, prompt_of(1), 200);
+  std::map<std::uint64_t, int> steps;
+  for (int i = 0; i < 100; ++i) {
+    const auto draft = next(schedule);
+    BOOST_REQUIRE(draft.rows.size() <= 4u);
+    for (const auto& row : draft.rows)
+      ++steps[row.sequence];
+    for (const auto& live : schedule.result(draft.number))
+      schedule.append(live.sequence, 7);
+  }
+  BOOST_TEST(steps.size() == 10u);
+  for (const auto& [sequence, count] : steps)
+    BOOST_TEST(count >= 20);
+}
+
 // Drives random schedules against a model of the executor and checks that
 // every sequence covers its positions once, in order, with the right tokens.
 BOOST_AUTO_TEST_CASE(random_schedules_cover_every_position_in_order) {
