@@ -24,8 +24,9 @@ policy::demand demand_of(const messages::Work& work, policy::instant now) {
     return now + std::chrono::milliseconds{ms};
   };
   return {.request = work.request(),
-          .prompt_tokens = work.prompt()->size(),
-          .max_tokens = work.stopping()->max_tokens(),
+          // The last token of a text that is only scored needs no KV.
+          .prompt_tokens = work.prompt()->size() - (work.score_only() ? 1 : 0),
+          .max_tokens = work.score_only() ? 1 : work.stopping()->max_tokens(),
           .sequences = work.n(),
           .priority = work.priority(),
           .deadline = after(work.deadline_ms()),
