@@ -131,6 +131,9 @@ std::vector<live_row> lane_schedule::result(std::uint64_t plan) {
   std::erase_if(rows, [this](const live_row& row) {
     return !by_key_.contains(row.sequence);
   });
+  // What is scored is scored, even if its KV must be computed again.
+  for (const auto& row : rows)
+    by_key_.at(row.sequence)->scoring.from += row.scores;
   return rows;
 }
 

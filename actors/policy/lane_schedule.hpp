@@ -19,7 +19,8 @@ struct lane_limits {
 };
 
 /// What of a sequence's prompt is scored: how likely each token is after those
-/// before it.
+/// before it. Scores need logits: KV that is there already can stand in for
+/// the positions before `from - 1` only.
 struct prompt_scoring {
   std::uint32_t from = 0; // index in the prompt of the first; 0: none
   bool only = false;      // nothing is generated: the last token needs no KV
