@@ -57,9 +57,11 @@ class ScoreTest(unittest.TestCase):
         with self.daemon.client() as client:
             score = client.score(row["text"], prompt_logprobs=3)
         tokens = score.per_token
-        self.assertEqual([t.index for t in tokens], list(range(1, len(tokens) + 1)))
+        indices = [t.index for t in tokens]
+        self.assertEqual(indices, list(range(1, len(tokens) + 1)))
         self.assertEqual([t.token for t in tokens], row["tokens"][1:])
-        self.assertEqual(b"".join(t.piece for t in tokens).decode(), row["text"])
+        text = b"".join(t.piece for t in tokens).decode()
+        self.assertEqual(text, row["text"])
         self.assertAlmostEqual(
             sum(t.logprob for t in tokens), score.log_likelihood, places=9
         )
@@ -105,7 +107,8 @@ class ScoreTest(unittest.TestCase):
 
     def answer_alone(self, client, index):
         answer = client.generate(**self.request(index))
-        self.assertTrue(answer.text.startswith(GOLDEN["texts"][index]["prompt"]))
+        prompt = GOLDEN["texts"][index]["prompt"]
+        self.assertTrue(answer.text.startswith(prompt))
         return answer.tokens, answer.text, answer.prompt_logprobs
 
     async def mixed(self, texts):
@@ -255,6 +258,8 @@ class ScoreCommandTest(unittest.TestCase):
             (["--text", "a", "-f", "b"], 2, "--text"),
             (["-i", self.folder / "absent"], 2, "--input"),
             (["-f", self.folder / "absent"], 2, "--file"),
+            (["--text", ""], 2, "empty"),
+            (["--text", "a b c", "--top", 2], 2, "--per-token"),
             (["--text", "a b c", "--stride", 600], 2, "--stride"),
             (["--text", "a b c", "--stride", 9, "--window", 600], 2,
              "--window"),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // sluice score: how likely texts are to a model.
 #include <cstdio>
+#include <optional>
+#include <utility>
 
 #include <unistd.h>
 
@@ -34,8 +36,8 @@ constexpr auto examples =
     "  sluice score --model pebble.gguf -f book.txt --stride 256";
 
 struct score_flags {
-  std::string text;
-  std::string file;
+  std::optional<std::string> text;
+  std::optional<std::string> file;
   std::string input = "-";
   std::string tokenizer; // path; empty: that of --model
   std::size_t max_line_bytes = 16u << 20;
@@ -149,13 +151,15 @@ int run_job(const score_flags& flags, client::client& client,
 }
 
 int score(score_flags flags, const connection_flags& where) {
-  const bool lines = flags.text.empty() && flags.file.empty();
+  const bool lines = !flags.text && !flags.file;
   std::optional<input_file> input;
   std::string whole;
   if (lines)
     input.emplace(flags.input);
   else
-    whole = flags.file.empty() ? flags.text : read_all(flags.file, "--file");
+    whole = flags.text ? *flags.text : read_all(*flags.file, "--file");
+  if (!lines && whole.empty())
+    throw client::bad_request{"the text is empty; nothing can be scored"};
   connection connection{where};
   auto& client = connection.get();
   prepare_windows(flags, client, where.model);
@@ -225,10 +229,11 @@ void add_score(CLI::App& program, int& code) {
   auto flags = std::make_shared<score_flags>();
   add_input_flags(*app, *flags);
   app->add_flag("--json", flags->json, "Print one JSON object per text");
-  app->add_flag("--per-token", flags->job.per_token,
-                "Also the log-likelihood of each token");
+  auto* each = app->add_flag("--per-token", flags->job.per_token,
+                             "Also the log-likelihood of each token");
   app->add_option("--top", flags->job.top,
-                  "With --per-token --json: so many alternatives per token");
+                  "With --json: so many alternatives per token")
+      ->needs(each);
   app->add_option("-j,--concurrency", flags->job.concurrency,
                   "Requests in flight at once; default 32")
       ->check(CLI::Range(1, 65536));

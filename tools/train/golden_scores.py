@@ -63,7 +63,9 @@ def read_tensors(path):
 def load(directory):
     """A model of model.py in f64, from a Hugging Face directory."""
     config = json.loads((directory / "config.json").read_text())
-    known = {ours: config[key] for key, ours in FIELDS.items() if config.get(key)}
+    known = {
+        ours: config[key] for key, ours in FIELDS.items() if config.get(key)
+    }
     known["qkv_bias"] = config["model_type"] == "qwen2"
     known["tied_embeddings"] = config["tie_word_embeddings"]
     model = architecture.Model(architecture.Shape(**known)).double()
@@ -144,10 +146,9 @@ def main():
     out["corpus"] = {"tokens": count, "perplexity": math.exp(-total / count)}
     path = folder / "golden" / "scores.json"
     path.write_text(json.dumps(out, ensure_ascii=False) + "\n", "utf-8")
-    for name, row in out["models"].items():
+    shown = {**out["models"], "pebble": out["corpus"], "windows": out["long"]}
+    for name, row in shown.items():
         print(f"{name}: perplexity {row['perplexity']:.6f}")
-    print(f"pebble: {count} tokens, perplexity {out['corpus']['perplexity']:.6f}")
-    print(f"pebble, stride {STRIDE}: perplexity {out['long']['perplexity']:.6f}")
 
 
 if __name__ == "__main__":
