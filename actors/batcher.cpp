@@ -5,6 +5,7 @@
 
 #include "actors/guard.hpp"
 #include "messages/error_code.hpp"
+#include "model/scored_delta.hpp"
 
 namespace sluice::actors {
 
@@ -34,9 +35,12 @@ void batcher_state::admit(frame<messages::Admit> order) {
   for (std::uint32_t i = 0; i < request->size(); ++i)
     schedule_.join(sequence_key(number, i),
                    {work.prompt()->begin(), work.prompt()->end()},
-                   work.stopping()->max_tokens());
+                   work.stopping()->max_tokens(), request->scoring_of(i));
+  for (std::uint32_t i = 0; i < request->size(); ++i)
+    send_delta(number, request->echo_of(i));
   requests_[number] = std::move(request);
   concerned_.reset();
+  publish();
   plan_next();
 }
 
@@ -168,10 +172,45 @@ void batcher_state::take_rows(const messages::StepResult& result) {
            "the executor's result lacks a row of its plan");
     else if (row->code() != ErrorCode::none)
       fail(request, row->code(), row->text() ? row->text()->str() : "");
-    else if (live.sampled)
-      take_token(live.sequence, *row);
+    else
+      take_row(live, *row);
   }
   concerned_.reset();
+}
+
+void batcher_state::take_row(const policy::live_row& live,
+                             const messages::RowResult& row) {
+  if (live.scores > 0 && !take_scores(live, row))
+    return;
+  if (live.sampled)
+    take_token(live.sequence, row);
+  else if (live.completes)
+    end_sequence(*requests_.at(request_of(live.sequence)),
+                 index_of(live.sequence), FinishReason::scored, {});
+}
+
+bool batcher_state::take_scores(const policy::live_row& live,
+                                const messages::RowResult& row) {
+  auto& request = *requests_.at(request_of(live.sequence));
+  const auto* scores = row.scores();
+  if (!scores || !scores->tokens() || scores->tokens()->size() != live.scores) {
+    fail(request.number(), ErrorCode::executor_failed,
+         "the executor scored fewer positions than the plan asked for");
+    return false;
+  }
+  request.count_scores(*scores);
+  if (request.work().publish_scores())
+    send_delta(request.number(), scored_delta(*scores, *config_.text));
+  return true;
+}
+
+void batcher_state::send_delta(std::uint64_t request,
+                               std::unique_ptr<messages::DeltaT> delta) {
+  if (!delta)
+    return;
+  outgoing_.deltas.push_back(std::make_unique<messages::TokensOfT>());
+  outgoing_.deltas.back()->request = request;
+  outgoing_.deltas.back()->delta = std::move(delta);
 }
 
 void batcher_state::take_token(std::uint64_t sequence,
@@ -190,11 +229,7 @@ void batcher_state::take_token(std::uint64_t sequence,
   const bool full = schedule_.append(sequence, token);
   count_token(request);
   auto step = request.sequence(index).output->push(token, std::move(logprob));
-  if (step.delta) {
-    outgoing_.deltas.push_back(std::make_unique<messages::TokensOfT>());
-    outgoing_.deltas.back()->request = request.number();
-    outgoing_.deltas.back()->delta = std::move(step.delta);
-  }
+  send_delta(request.number(), std::move(step.delta));
   if (step.end)
     end_sequence(request, index, *step.end, std::move(step.stop));
   else if (full)
@@ -234,11 +269,7 @@ void batcher_state::retire(running_request& request, std::uint32_t index) {
 void batcher_state::end_sequence(running_request& request, std::uint32_t index,
                                  FinishReason reason, std::string stop) {
   auto& output = *request.sequence(index).output;
-  if (auto rest = output.flush()) {
-    outgoing_.deltas.push_back(std::make_unique<messages::TokensOfT>());
-    outgoing_.deltas.back()->request = request.number();
-    outgoing_.deltas.back()->delta = std::move(rest);
-  }
+  send_delta(request.number(), output.flush());
   auto end = std::make_unique<messages::SequenceEndOfT>();
   end->request = request.number();
   end->end = std::make_unique<messages::SequenceEndT>();

@@ -67,9 +67,15 @@ private:
   // -- results ----------------------------------------------------------------
   void learn_from(const messages::StepResult& result);
   void take_rows(const messages::StepResult& result);
+  void take_row(const policy::live_row& live, const messages::RowResult& row);
+  bool take_scores(const policy::live_row& live,
+                   const messages::RowResult& row);
   void take_token(std::uint64_t sequence, const messages::RowResult& row);
   void count_token(running_request& request);
   void tell_scheduler();
+
+  void send_delta(std::uint64_t request,
+                  std::unique_ptr<messages::DeltaT> delta);
 
   // -- ends -------------------------------------------------------------------
   void end_sequence(running_request& request, std::uint32_t index,

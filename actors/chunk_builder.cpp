@@ -7,7 +7,7 @@ using namespace messages;
 
 frame<Chunk> chunk_builder::chunk_of(const policy::stream& stream,
                                      std::uint64_t epoch, const Delta& body) {
-  if (body.logprobs() || body.rungs()) {
+  if (body.logprobs() || body.rungs() || body.prompt()) {
     DeltaT whole;
     body.UnPackTo(&whole);
     return chunk_of<Delta>(stream, epoch, whole);

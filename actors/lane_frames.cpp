@@ -31,9 +31,11 @@ Offset<messages::PageDelta> pack_delta(flatbuffers::FlatBufferBuilder& to,
 Offset<messages::PlanRow> pack_row(flatbuffers::FlatBufferBuilder& to,
                                    const policy::planned_row& row) {
   const auto tokens = pack_list(to, std::span{row.tokens});
+  const auto next_tokens = pack_list(to, std::span{row.next_tokens});
   return messages::CreatePlanRow(to, row.sequence, row.start, tokens,
                                  row.from.plan, row.from.row,
-                                 row.sampled ? row.length() - 1 : row.length());
+                                 row.sampled ? row.length() - 1 : row.length(),
+                                 row.score_from, next_tokens);
 }
 
 } // namespace

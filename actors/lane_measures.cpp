@@ -76,6 +76,7 @@ void lane_measures::left(messages::ErrorCode code,
        "outcome=\"" + std::string{messages::to_string(code)} + "\""});
   add(metric_kind::counter, metric::prompt_tokens, used.prompt_tokens);
   add(metric_kind::counter, metric::generated_tokens, used.generated_tokens);
+  add(metric_kind::counter, metric::scored_tokens, used.scored_tokens);
   add(metric_kind::histogram, metric::queue_seconds, from_us(used.queue_us));
   add(metric_kind::histogram, metric::request_seconds, from_us(used.total_us));
   if (used.first_token_us > 0)

@@ -119,7 +119,8 @@ lane_setup load_lane(const config::config& configuration,
                    .context = model->arch.context,
                    .vocab = model->arch.vocab,
                    .eos = ends_of(*model),
-                   .text = model->text};
+                   .text = model->text,
+                   .max_prompt_logprobs = configuration.limits.prompt_logprobs};
   return setup;
 }
 

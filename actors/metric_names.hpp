@@ -33,6 +33,7 @@ inline constexpr auto step_prediction_error = "sluice_step_prediction_error";
 inline constexpr auto step_rows = "sluice_step_rows";
 inline constexpr auto prompt_tokens = "sluice_prompt_tokens_total";
 inline constexpr auto generated_tokens = "sluice_generated_tokens_total";
+inline constexpr auto scored_tokens = "sluice_scored_tokens_total";
 
 // -- KV pages -----------------------------------------------------------------
 inline constexpr auto kv_pages_pool = "sluice_kv_pages_pool"; // gauge
@@ -57,8 +58,8 @@ inline constexpr auto dropped_parts = "sluice_dropped_parts_total";
 
 /// Counters without labels: shown from the start, at zero.
 inline constexpr std::array counters{
-    prompt_tokens, generated_tokens, ledger_discrepancies,
-    chunks,        late_terminals,   replays,
-    gaps,          vanished,         refused_frames};
+    prompt_tokens, generated_tokens, scored_tokens, ledger_discrepancies,
+    chunks,        late_terminals,   replays,       gaps,
+    vanished,      refused_frames};
 
 } // namespace sluice::actors::metric

@@ -2,6 +2,7 @@
 #include "actors/running_request.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace sluice::actors {
 namespace {
@@ -57,7 +58,23 @@ running_request::state_of(std::uint32_t index) const {
   work().sampling()->UnPackTo(state->sampling.get());
   state->tokens.assign(work().prompt()->begin(), work().prompt()->end());
   state->prompt_tokens = work().prompt()->size();
+  state->top_scores = work().prompt_top_logprobs();
   return state;
+}
+
+policy::prompt_scoring running_request::scoring_of(std::uint32_t index) const {
+  return {.from = index == 0 ? work().score_from() : 0,
+          .only = work().score_only()};
+}
+
+std::unique_ptr<messages::DeltaT>
+running_request::echo_of(std::uint32_t index) const {
+  if (!work().echo() || work().echo()->size() == 0)
+    return nullptr;
+  auto delta = std::make_unique<messages::DeltaT>();
+  delta->sequence = index;
+  delta->text = work().echo()->str();
+  return delta;
 }
 
 std::uint64_t running_request::age_us(time_point now) const {
@@ -71,6 +88,15 @@ void running_request::count_token(time_point now) {
     receipt_.first_token_us = age_us(now);
 }
 
+// Token by token: the sum does not depend on how the prompt was cut.
+void running_request::count_scores(const messages::TokenScores& scores) {
+  for (const auto logprob : *scores.logprobs())
+    receipt_.log_likelihood += static_cast<double>(logprob);
+  for (const auto rank : *scores.ranks())
+    receipt_.likeliest_tokens += rank == 1;
+  receipt_.scored_tokens += scores.tokens()->size();
+}
+
 std::unique_ptr<messages::ReceiptT>
 running_request::receipt(time_point now) const {
   auto copy = std::make_unique<messages::ReceiptT>();
@@ -82,6 +108,12 @@ running_request::receipt(time_point now) const {
   copy->first_token_us = receipt_.first_token_us;
   copy->steps = receipt_.steps;
   copy->total_us = age_us(now);
+  copy->scored_tokens = receipt_.scored_tokens;
+  copy->log_likelihood = receipt_.log_likelihood;
+  copy->likeliest_tokens = receipt_.likeliest_tokens;
+  if (receipt_.scored_tokens > 0)
+    copy->perplexity =
+        std::exp(-receipt_.log_likelihood / receipt_.scored_tokens);
   return copy;
 }
 

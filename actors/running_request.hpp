@@ -7,6 +7,7 @@
 
 #include <caf/actor_clock.hpp>
 
+#include "actors/policy/lane_schedule.hpp"
 #include "messages/frame.hpp"
 #include "model/sequence_output.hpp"
 
@@ -53,8 +54,16 @@ public:
   /// What the executor must know before a sequence's first row.
   std::unique_ptr<messages::SequenceStateT> state_of(std::uint32_t index) const;
 
+  /// What of a sequence's prompt is scored: the sequences share a prompt, so
+  /// the first alone.
+  policy::prompt_scoring scoring_of(std::uint32_t index) const;
+
+  /// The prompt's text for a client that asked for it, or null.
+  std::unique_ptr<messages::DeltaT> echo_of(std::uint32_t index) const;
+
   void count_step() { ++receipt_.steps; }
   void count_token(time_point now);
+  void count_scores(const messages::TokenScores& scores);
 
   /// The usage so far, closed at @p now.
   std::unique_ptr<messages::ReceiptT> receipt(time_point now) const;

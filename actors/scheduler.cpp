@@ -27,8 +27,9 @@ policy::demand demand_of(const messages::Work& work, policy::instant now) {
   const bool logprobs = sampling.want_logprobs() || sampling.logprobs() > 0;
   return {.request = work.request(),
           .tenant = work.tenant() ? work.tenant()->str() : std::string{},
-          .prompt_tokens = work.prompt()->size(),
-          .max_tokens = work.stopping()->max_tokens(),
+          // The last token of a text that is only scored needs no KV.
+          .prompt_tokens = work.prompt()->size() - (work.score_only() ? 1 : 0),
+          .max_tokens = work.score_only() ? 1 : work.stopping()->max_tokens(),
           .sequences = work.n(),
           .logprobs = logprobs ? 1 + sampling.logprobs() : 0,
           .priority = work.priority(),

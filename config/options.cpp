@@ -155,6 +155,9 @@ void add_request_limits(option_list& list, limits_section& s) {
            {1, 256});
   list.add("limits.logprobs", s.logprobs,
            "Alternatives per token with log-probabilities", {0, 1024});
+  list.add("limits.prompt_logprobs", s.prompt_logprobs,
+           "Log-probabilities of a prompt's tokens, alternatives included",
+           {0, 1u << 30});
   list.add("limits.stop_strings", s.stop_strings, "Stop strings of a request",
            {0, 1024});
   list.add("limits.stop_bytes", s.stop_bytes, "Longest stop string",

@@ -87,6 +87,26 @@ std::size_t sample_workspace_bytes(std::int64_t vocabulary);
 /// @source Gumbel 1954; Maddison, Tarlow and Minka 2014, section 2.
 sampled sample(const sample_args& args);
 
+/// How likely a given token was.
+struct scored {
+  sample_status status = sample_status::ok; // or non_finite
+  float logprob = 0;          // log-softmax of the logits at the token
+  std::int32_t rank = 0;      // 1: the likeliest; ties go to the lowest id
+  std::int32_t top_count = 0; // entries written to `top`
+};
+
+/// Log-likelihood of a token that is given, not drawn: temperature 1, before
+/// penalties, bias and filters.
+/// @param logits  [vocabulary], as the model made them.
+/// @param token   within the vocabulary.
+/// @param top     receives the largest logprobs, largest first, ties to the
+///                lowest id.
+/// @throws contract_violation for a token outside the vocabulary.
+/// @note   the same on every CPU path; sums in f64 in the order of the ids;
+///         allocates nothing.
+scored score(std::span<const float> logits, std::int32_t token,
+             std::span<token_logprob> top);
+
 /// Philox4x32-10: four random words from a counter and a key.
 /// @source Salmon et al. 2011, section 3.3 (Random123).
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,

@@ -99,6 +99,8 @@ std::string_view to_string(FinishReason reason) noexcept {
     return "cancelled";
   case FinishReason::disconnected:
     return "disconnected";
+  case FinishReason::scored:
+    return "scored";
   }
   return "unknown";
 }

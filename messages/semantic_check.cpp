@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "messages/semantic_check.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -88,6 +89,32 @@ void check_stopping(range_check& check, const StopRules* rules,
                    limits.max_stop_bytes);
 }
 
+void check_scoring(range_check& check, const Submit& submit,
+                   const frame_limits& limits) {
+  const bool split = is_filled(submit.continuation());
+  const auto prompt_bytes = submit.prompt() ? submit.prompt()->size() : 0;
+  check
+      .within("prompt_top_logprobs", submit.prompt_top_logprobs(), 0,
+              limits.max_logprobs)
+      .within("score_from", submit.score_from(), 0, limits.max_prompt_tokens)
+      .length("continuation", submit.continuation(),
+              limits.max_prompt_bytes -
+                  std::min<std::size_t>(prompt_bytes, limits.max_prompt_bytes))
+      .rule(!split || (submit.score() && prompt_bytes > 0),
+            "continuation is set without score or without prompt; set both")
+      .rule(!split || submit.score_from() == 0,
+            "continuation and score_from are both set; set one of them")
+      .rule(submit.score_from() == 0 || submit.score() ||
+                submit.prompt_logprobs(),
+            "score_from is set and nothing is scored; set score or "
+            "prompt_logprobs")
+      .rule(submit.prompt_top_logprobs() == 0 || submit.prompt_logprobs(),
+            "prompt_top_logprobs is set without prompt_logprobs; set both")
+      .rule(!submit.score() || (submit.n() == 1 && submit.best_of() <= 1),
+            "n or best_of is above 1 and score generates nothing; leave them "
+            "out");
+}
+
 void check_cascade(range_check& check, const CascadePolicy* policy,
                    const frame_limits& limits) {
   if (policy)
@@ -142,6 +169,7 @@ std::optional<std::string> check_ranges(const Submit& submit,
   check_sampling(check, submit.sampling(), limits);
   check_stopping(check, submit.stopping(), limits);
   check_cascade(check, submit.cascade(), limits);
+  check_scoring(check, submit, limits);
   check.within("n", submit.n(), 1, limits.max_sequences)
       .within("best_of", submit.best_of(), 0, limits.max_sequences)
       .rule(submit.best_of() == 0 || submit.best_of() >= submit.n(),

@@ -37,6 +37,14 @@ void each(const flatbuffers::Vector<T>* list, Function function) {
       function(item);
 }
 
+std::span<const std::int32_t>
+view(const flatbuffers::Vector<std::uint32_t>* tokens) {
+  if (!tokens)
+    return {};
+  return {reinterpret_cast<const std::int32_t*>(tokens->data()),
+          tokens->size()};
+}
+
 } // namespace
 
 lane::lane(std::shared_ptr<const loaded_model> model,
@@ -117,7 +125,9 @@ void lane::add_row(const messages::PlanRow& row, std::uint32_t index,
     batch_.add(found->second, {.plan_row = index,
                                .start = row.start(),
                                .tokens = row_tokens(row),
-                               .sample_from = row.sample_from()});
+                               .sample_from = row.sample_from(),
+                               .score_from = row.score_from(),
+                               .next_tokens = view(row.next_tokens())});
   } catch (const row_error& error) {
     answer.fail(error.code(), error.what());
   }
@@ -126,8 +136,7 @@ void lane::add_row(const messages::PlanRow& row, std::uint32_t index,
 std::span<const std::int32_t>
 lane::row_tokens(const messages::PlanRow& row) const {
   if (row.tokens() && row.tokens()->size() > 0)
-    return {reinterpret_cast<const std::int32_t*>(row.tokens()->data()),
-            row.tokens()->size()};
+    return view(row.tokens());
   const auto from = row.from_row();
   const auto plan =
       std::find_if(recent_.begin(), recent_.end(), [&](const auto& p) {

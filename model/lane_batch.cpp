@@ -19,6 +19,11 @@ std::uint32_t length_of(const row_request& row) {
   return static_cast<std::uint32_t>(row.tokens.size());
 }
 
+bool is_scored(const row_request& row, std::uint32_t offset) {
+  return offset >= row.score_from &&
+         offset - row.score_from < row.next_tokens.size();
+}
+
 std::uint64_t end_of(const row_request& row) {
   return std::uint64_t{row.start} + row.tokens.size();
 }
@@ -33,7 +38,7 @@ lane_batch::lane_batch(const batch_limits& limits)
   positions_.reserve(limits.step_tokens);
   slots_.reserve(limits.step_tokens);
   sequence_of_.reserve(limits.step_tokens);
-  sampled_.reserve(limits.step_tokens);
+  wanted_.reserve(limits.step_tokens);
 }
 
 void lane_batch::clear() {
@@ -44,22 +49,28 @@ void lane_batch::clear() {
   positions_.clear();
   slots_.clear();
   sequence_of_.clear();
-  sampled_.clear();
+  wanted_.clear();
 }
 
 void lane_batch::add(lane_sequence& sequence, const row_request& row) {
   check_row(sequence, row);
+  check_scores(sequence, row);
   check_start(sequence, row);
   check_pages(sequence, row);
   claim_pages(sequence, row);
   sequence.truncate(row.start);
   sequence.append(row.tokens);
-  rows_.push_back({&sequence, row.plan_row, row.start, length_of(row),
-                   static_cast<std::uint32_t>(sampled_.size()),
-                   length_of(row) - row.sample_from});
+  rows_.push_back({.sequence = &sequence,
+                   .plan_row = row.plan_row,
+                   .start = row.start,
+                   .count = length_of(row),
+                   .first_wanted = static_cast<std::uint32_t>(wanted_.size()),
+                   .score_from = row.score_from,
+                   .next_tokens = row.next_tokens,
+                   .samples = length_of(row) - row.sample_from});
   for (std::uint32_t i = 0; i < row.tokens.size(); ++i) {
-    if (i >= row.sample_from)
-      sampled_.push_back(static_cast<std::int32_t>(tokens_.size()));
+    if (i >= row.sample_from || is_scored(row, i))
+      wanted_.push_back(static_cast<std::int32_t>(tokens_.size()));
     tokens_.push_back(row.tokens[i]);
     positions_.push_back(static_cast<std::int32_t>(row.start + i));
     slots_.push_back(sequence.pages().slot(row.start + i));
@@ -79,7 +90,7 @@ step_positions lane_batch::positions() const {
           .slots = slots_,
           .sequence_of = sequence_of_,
           .tables = tables_,
-          .sampled = sampled_};
+          .wanted = wanted_};
 }
 
 void lane_batch::check_row(const lane_sequence& sequence,
@@ -98,12 +109,30 @@ void lane_batch::check_row(const lane_sequence& sequence,
            "the plan has more than max_step_tokens = " +
                std::to_string(limits_.step_tokens) +
                " positions; split it into steps");
-  for (const auto token : row.tokens)
+  check_tokens(sequence, row.tokens);
+}
+
+void lane_batch::check_tokens(const lane_sequence& sequence,
+                              std::span<const std::int32_t> tokens) const {
+  for (const auto token : tokens)
     if (static_cast<std::uint32_t>(token) >= limits_.vocab)
-      refuse(ErrorCode::invalid_argument, sequence,
+      refuse(messages::ErrorCode::invalid_argument, sequence,
              "token " + std::to_string(static_cast<std::uint32_t>(token)) +
                  " is not in the vocabulary; ids end at " +
                  std::to_string(limits_.vocab - 1));
+}
+
+void lane_batch::check_scores(const lane_sequence& sequence,
+                              const row_request& row) const {
+  if (row.next_tokens.empty())
+    return;
+  if (row.score_from + std::uint64_t{row.next_tokens.size()} > row.sample_from)
+    refuse(messages::ErrorCode::internal, sequence,
+           "the row scores " + std::to_string(row.next_tokens.size()) +
+               " positions from offset " + std::to_string(row.score_from) +
+               " and samples from " + std::to_string(row.sample_from) +
+               "; let the scored positions end before the sampled ones");
+  check_tokens(sequence, row.next_tokens);
 }
 
 void lane_batch::check_start(const lane_sequence& sequence,

@@ -24,13 +24,27 @@ struct batch_row {
   std::uint32_t plan_row = 0;     // its index in the plan
   std::uint32_t start = 0;        // position of its first token
   std::uint32_t count = 0;        // its positions
-  std::uint32_t first_sample = 0; // among the step's samples, its first
-  std::uint32_t samples = 0;      // its last positions, this many, are sampled
+  std::uint32_t first_wanted = 0; // among the step's wanted positions
+  std::uint32_t score_from = 0;   // offset of its first scored position
+  std::span<const std::int32_t> next_tokens; // [scored positions], the plan's
+  std::uint32_t samples = 0; // its last positions, this many, are sampled
 
-  /// @param sample  index among the step's samples, one of this row's.
+  /// Its positions whose logits are wanted: first the scored, then the sampled.
+  std::uint32_t scores() const {
+    return static_cast<std::uint32_t>(next_tokens.size());
+  }
+  std::uint32_t end_wanted() const { return first_wanted + scores() + samples; }
+
+  /// @param wanted  index among the step's wanted positions, one of this row's.
+  bool is_scored(std::uint32_t wanted) const {
+    return wanted - first_wanted < scores();
+  }
+
   /// @return the position of the token that goes in.
-  std::uint32_t position_of(std::uint32_t sample) const {
-    return start + count - samples + (sample - first_sample);
+  std::uint32_t position_of(std::uint32_t wanted) const {
+    const auto index = wanted - first_wanted;
+    return index < scores() ? start + score_from + index
+                            : start + count - samples + (index - scores());
   }
 };
 
@@ -40,6 +54,8 @@ struct row_request {
   std::uint32_t start = 0;
   std::span<const std::int32_t> tokens;
   std::uint32_t sample_from = 0; // offset of the first sampled position
+  std::uint32_t score_from = 0;  // offset of the first scored position
+  std::span<const std::int32_t> next_tokens; // after each scored position
 };
 
 /// Collects the rows of one step, checks each against the sequence's state,
@@ -52,7 +68,8 @@ public:
 
   /// Adds a row and advances its sequence; a start below the sequence's length
   /// rolls it back first.
-  /// @param sequence  must stay where it is until clear().
+  /// @param sequence  must stay where it is until clear(), as must the row's
+  ///                  next_tokens.
   /// @throws row_error that names the broken rule; nothing changed then.
   void add(lane_sequence& sequence, const row_request& row);
 
@@ -60,13 +77,17 @@ public:
   void take_back();
 
   std::span<const batch_row> rows() const noexcept { return rows_; }
-  std::size_t samples() const noexcept { return sampled_.size(); }
+  std::size_t wanted() const noexcept { return wanted_.size(); }
 
   /// The input of the forward pass; valid until the next add() or clear().
   step_positions positions() const;
 
 private:
   void check_row(const lane_sequence& sequence, const row_request& row) const;
+  void check_tokens(const lane_sequence& sequence,
+                    std::span<const std::int32_t> tokens) const;
+  void check_scores(const lane_sequence& sequence,
+                    const row_request& row) const;
   void check_start(const lane_sequence& sequence, const row_request& row) const;
   void check_pages(const lane_sequence& sequence, const row_request& row) const;
   void claim_pages(const lane_sequence& sequence, const row_request& row);
@@ -86,7 +107,7 @@ private:
   std::vector<std::int32_t> positions_;   // [positions]
   std::vector<std::int64_t> slots_;       // [positions]
   std::vector<std::int32_t> sequence_of_; // [positions], index of tables_
-  std::vector<std::int32_t> sampled_;     // ascending
+  std::vector<std::int32_t> wanted_;      // ascending
   std::vector<page_writer> writers_;      // [pool_pages]
   std::uint64_t step_ = 1;
 };

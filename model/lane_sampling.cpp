@@ -66,7 +66,8 @@ lane_sampling read_sampling(const messages::SequenceState& state,
                        .seed = state.seed(),
                        .index = state.index(),
                        .want_logprobs = s.want_logprobs() || s.logprobs() > 0,
-                       .top_logprobs = std::min(s.logprobs(), vocab)};
+                       .top_logprobs = std::min(s.logprobs(), vocab),
+                       .top_scores = std::min(state.top_scores(), vocab)};
   if (s.logit_bias())
     for (const auto* bias : *s.logit_bias())
       result.bias.push_back(read_bias(*bias, vocab));

@@ -18,6 +18,7 @@ struct lane_sampling {
   std::uint32_t index = 0; // of the sequence in its request
   bool want_logprobs = false;
   std::uint32_t top_logprobs = 0;
+  std::uint32_t top_scores = 0; // alternatives of a scored token
 
   /// Whether earlier tokens matter to the next one's choice.
   bool has_penalties() const {

@@ -2,6 +2,7 @@
 #include "model/prepare.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "model/tokenizer/tokenizer.hpp"
 
@@ -27,12 +28,16 @@ void refuse_what_is_not_offered(const messages::Submit& submit) {
     refuse("messages", "chat templates");
   if (submit.best_of() > submit.n())
     refuse("best_of", "more candidates than answers");
-  if (submit.echo())
-    refuse("echo", "echoed prompts");
-  if (submit.prompt_logprobs())
-    refuse("prompt_logprobs", "log-probabilities of the prompt");
   if (submit.cascade())
     refuse("cascade", "ladders of models");
+}
+
+/// The prompt and, if there is one, its continuation.
+std::string whole_text(const messages::Submit& submit) {
+  std::string text = submit.prompt() ? submit.prompt()->str() : "";
+  if (submit.continuation())
+    text += submit.continuation()->string_view();
+  return text;
 }
 
 const lane_profile& lane_of(const messages::Submit& submit,
@@ -68,10 +73,9 @@ std::vector<std::uint32_t> given_tokens(const messages::Submit& submit,
 
 std::vector<std::uint32_t> encoded_prompt(const messages::Submit& submit,
                                           const lane_profile& lane) {
-  const auto text =
-      submit.prompt() ? submit.prompt()->string_view() : std::string_view{};
   try {
-    return lane.text->encode(text, {.parse_special = submit.parse_special()});
+    return lane.text->encode(whole_text(submit),
+                             {.parse_special = submit.parse_special()});
   } catch (const std::exception& error) {
     throw refusal{ErrorCode::tokenizer_failed, error.what()};
   }
@@ -87,13 +91,15 @@ std::vector<std::uint32_t> prompt_of(const messages::Submit& submit,
     throw refusal{ErrorCode::invalid_argument,
                   "the prompt is empty and the model has no token to begin "
                   "with; give it at least one token"};
-  if (tokens.size() >= lane.context)
-    throw refusal{ErrorCode::prompt_too_long,
-                  "the prompt has " + std::to_string(tokens.size()) +
-                      " tokens and the context of " + lane.model + " is " +
-                      std::to_string(lane.context) +
-                      "; shorten the prompt or choose a model with a longer "
-                      "context"};
+  // The last token of a text that is only scored needs no KV.
+  if (tokens.size() >= lane.context + (submit.score() ? 1u : 0u))
+    throw refusal{
+        ErrorCode::prompt_too_long,
+        "the prompt has " + std::to_string(tokens.size()) +
+            " tokens and the context of " + lane.model + " is " +
+            std::to_string(lane.context) + "; shorten the prompt" +
+            (submit.score() ? ", score it in windows (--stride)" : "") +
+            " or choose a model with a longer context"};
   return tokens;
 }
 
@@ -121,6 +127,75 @@ std::unique_ptr<messages::SamplingT> sampling_of(const messages::Submit& submit,
   return sampling;
 }
 
+/// Index of the first token of the continuation, as evaluation harnesses split
+/// a text: behind as many tokens as the prompt has by itself, its trailing
+/// whitespace left to the continuation.
+std::size_t continuation_begin(const messages::Submit& submit,
+                               const lane_profile& lane,
+                               std::span<const std::uint32_t> tokens) {
+  const auto prompt = submit.prompt()->string_view();
+  const auto end = prompt.find_last_not_of(" \t\n\r\f\v") + 1;
+  const auto alone = lane.text->encode(
+      prompt.substr(0, end), {.parse_special = submit.parse_special()});
+  auto begin = alone.size();
+  const auto& ends = lane.text->eos();
+  // Of tokenizers that put EOS behind every text.
+  if (begin > 1 && std::ranges::count(ends, alone.back()) > 0 &&
+      (begin > tokens.size() || tokens[begin - 1] != alone.back()))
+    --begin;
+  return begin;
+}
+
+std::uint32_t first_scored(const messages::Submit& submit,
+                           const lane_profile& lane,
+                           std::span<const std::uint32_t> tokens) {
+  const bool split = submit.continuation() && submit.continuation()->size() > 0;
+  const auto first = split ? continuation_begin(submit, lane, tokens)
+                           : std::size_t{submit.score_from()};
+  if (submit.score() && std::max<std::size_t>(first, 1) >= tokens.size())
+    throw refusal{ErrorCode::invalid_argument,
+                  "nothing can be scored: the text has " +
+                      std::to_string(tokens.size()) +
+                      " tokens and the first to be scored would be number " +
+                      std::to_string(std::max<std::size_t>(first, 1)) +
+                      " (from 0); give a longer text"};
+  return static_cast<std::uint32_t>(std::max<std::size_t>(first, 1));
+}
+
+void set_scoring(messages::WorkT& work, const messages::Submit& submit,
+                 const lane_profile& lane) {
+  work.score_only = submit.score();
+  work.publish_scores = submit.prompt_logprobs();
+  if (!submit.score() && !submit.prompt_logprobs())
+    return;
+  work.score_from = first_scored(submit, lane, work.prompt);
+  if (!submit.prompt_logprobs())
+    return;
+  work.prompt_top_logprobs = submit.prompt_top_logprobs();
+  const auto scored =
+      work.prompt.size() -
+      std::min<std::size_t>(work.score_from, work.prompt.size());
+  const auto all = scored * (1 + std::uint64_t{work.prompt_top_logprobs});
+  if (all > lane.max_prompt_logprobs)
+    throw refusal{ErrorCode::invalid_argument,
+                  "prompt_logprobs: " + std::to_string(scored) +
+                      " tokens with " +
+                      std::to_string(work.prompt_top_logprobs) +
+                      " alternatives each are " + std::to_string(all) +
+                      " log-probabilities; allowed: at most " +
+                      std::to_string(lane.max_prompt_logprobs) +
+                      "; ask for fewer alternatives, a shorter prompt, or "
+                      "raise limits.prompt_logprobs"};
+}
+
+std::string echo_of(const messages::Submit& submit, const messages::WorkT& work,
+                    const lane_profile& lane) {
+  if (!submit.echo())
+    return {};
+  auto text = whole_text(submit);
+  return text.empty() ? lane.text->decode(work.prompt) : std::move(text);
+}
+
 } // namespace
 
 messages::PreparedT prepare(std::uint64_t request,
@@ -146,6 +221,8 @@ messages::PreparedT prepare(std::uint64_t request,
     work.prompt = prompt_of(submit, lane);
     work.stopping = stopping_of(submit, lane);
     work.sampling = sampling_of(submit, lane);
+    set_scoring(work, submit, lane);
+    work.echo = echo_of(submit, work, lane);
     work.seed = work.sampling->seed ? *work.sampling->seed : make_seed();
   } catch (const refusal& why) {
     result.code = why.code;

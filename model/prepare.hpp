@@ -22,6 +22,8 @@ struct lane_profile {
   std::uint32_t vocab = 0;
   std::vector<std::uint32_t> eos; // any of these ends a sequence
   std::shared_ptr<const tokenizer> text;
+  std::uint32_t max_prompt_logprobs = 1u << 20; // of a request, with those of
+                                                // the alternatives
 };
 
 /// Resolves a submitted request: finds its lane, turns its prompt into tokens,

@@ -29,7 +29,7 @@ sampler::sampler(const op_table& ops, std::uint32_t vocab)
 
 void sampler::run(const sampler_step& step, step_answer& answer) {
   using clock = std::chrono::steady_clock;
-  const auto all = static_cast<std::uint32_t>(step.batch.samples());
+  const auto all = static_cast<std::uint32_t>(step.batch.wanted());
   const auto most = static_cast<std::uint32_t>(step.scratch.logit_rows());
   reserve(std::min(all, most), step.pool.threads());
   for (std::uint32_t first = 0; first < all; first += most) {
@@ -48,8 +48,8 @@ void sampler::run(const sampler_step& step, step_answer& answer) {
   }
 }
 
-void sampler::reserve(std::size_t samples, int threads) {
-  outcomes_.resize(std::max(outcomes_.size(), samples));
+void sampler::reserve(std::size_t positions, int threads) {
+  outcomes_.resize(std::max(outcomes_.size(), positions));
   workspace_.resize(static_cast<std::size_t>(threads));
   for (auto& workspace : workspace_)
     workspace.resize(sample_workspace_bytes(vocab_) / sizeof(std::uint64_t) +
@@ -59,14 +59,15 @@ void sampler::reserve(std::size_t samples, int threads) {
 void sampler::plan_jobs(const lane_batch& batch, slice part) {
   jobs_.clear();
   for (const auto& row : batch.rows()) {
-    const auto begin = std::max(part.first, row.first_sample);
-    const auto end =
-        std::min(part.first + part.count, row.first_sample + row.samples);
-    // Penalties count the tokens before a position: they go one by one.
+    const auto begin = std::max(part.first, row.first_wanted);
+    const auto end = std::min(part.first + part.count, row.end_wanted());
     const bool in_order = row.sequence->sampling().has_penalties();
-    const auto length = in_order ? end - begin : 1;
-    for (auto at = begin; at < end; at += length)
+    for (auto at = begin; at < end;) {
+      // Penalties count the tokens before a position: they go one by one.
+      const auto length = in_order && !row.is_scored(at) ? end - at : 1;
       jobs_.push_back({&row, {at, length}});
+      at += length;
+    }
   }
 }
 
@@ -89,53 +90,84 @@ void sampler::run_jobs(const activations& logits, std::uint32_t first,
     for (auto j = next++; j < jobs_.size(); j = next++) {
       const auto [row, part] = jobs_[j];
       for (auto i = part.first; i < part.first + part.count; ++i)
-        sample_one(*row, i, {logits_of(logits, i - first), own},
-                   outcomes_[i - first]);
+        run_one(*row, i, {logits_of(logits, i - first), own},
+                outcomes_[i - first]);
     }
   });
 }
 
-void sampler::sample_one(const batch_row& row, std::uint32_t index,
-                         const buffers& memory, outcome& out) const noexcept {
+void sampler::run_one(const batch_row& row, std::uint32_t index,
+                      const buffers& memory, outcome& out) const noexcept {
   try {
-    const auto& sampling = row.sequence->sampling();
-    const auto position = row.position_of(index) + 1; // of the new token
     out.error.clear();
-    out.top.resize(sampling.top_logprobs);
-    out.result =
-        ops_->sample({.logits = memory.logits,
-                      .params = sampling.params,
-                      .bias = sampling.bias,
-                      .counts = row.sequence->counts_before(position),
-                      .allowed = {},
-                      .key = {sampling.seed, sampling.index, position},
-                      .want_logprobs = sampling.want_logprobs,
-                      .top = out.top,
-                      .workspace = std::as_writable_bytes(memory.workspace)});
+    if (!row.is_scored(index))
+      return sample_one(row, index, memory, out);
+    out.top.resize(row.sequence->sampling().top_scores);
+    out.score = score(memory.logits, row.next_tokens[index - row.first_wanted],
+                      out.top);
   } catch (const std::exception& error) {
     out.error = error.what();
   }
 }
 
+void sampler::sample_one(const batch_row& row, std::uint32_t index,
+                         const buffers& memory, outcome& out) const {
+  const auto& sampling = row.sequence->sampling();
+  const auto position = row.position_of(index) + 1; // of the new token
+  out.top.resize(sampling.top_logprobs);
+  out.result =
+      ops_->sample({.logits = memory.logits,
+                    .params = sampling.params,
+                    .bias = sampling.bias,
+                    .counts = row.sequence->counts_before(position),
+                    .allowed = {},
+                    .key = {sampling.seed, sampling.index, position},
+                    .want_logprobs = sampling.want_logprobs,
+                    .top = out.top,
+                    .workspace = std::as_writable_bytes(memory.workspace)});
+}
+
 void sampler::collect(std::uint32_t first, step_answer& all) const {
-  using messages::ErrorCode;
   for (const auto& [row, part] : jobs_) {
     auto& answer = all.row(row->plan_row);
-    for (auto i = part.first; i < part.first + part.count; ++i) {
-      const auto& [result, top, error] = outcomes_[i - first];
-      if (answer.code != ErrorCode::none)
-        continue;
-      if (!error.empty())
-        answer.fail(ErrorCode::internal, error);
-      else if (result.status == sample_status::non_finite)
-        answer.fail(ErrorCode::numeric_failure,
-                    non_finite_text(row->position_of(i)));
-      else if (result.status == sample_status::nothing_allowed)
-        answer.fail(ErrorCode::invalid_argument,
-                    "logit_bias forbids every token; allow at least one");
-      else
-        add_token(answer, *row, outcomes_[i - first]);
-    }
+    for (auto i = part.first; i < part.first + part.count; ++i)
+      if (answer.code == messages::ErrorCode::none)
+        add_outcome(answer, *row, i, outcomes_[i - first]);
+  }
+}
+
+void sampler::add_outcome(row_answer& answer, const batch_row& row,
+                          std::uint32_t index, const outcome& from) {
+  using messages::ErrorCode;
+  const bool given = row.is_scored(index);
+  const auto status = given ? from.score.status : from.result.status;
+  if (!from.error.empty())
+    answer.fail(ErrorCode::internal, from.error);
+  else if (status == sample_status::non_finite)
+    answer.fail(ErrorCode::numeric_failure,
+                non_finite_text(row.position_of(index)));
+  else if (status == sample_status::nothing_allowed)
+    answer.fail(ErrorCode::invalid_argument,
+                "logit_bias forbids every token; allow at least one");
+  else if (given)
+    add_score(answer, row, index, from);
+  else
+    add_token(answer, row, from);
+}
+
+void sampler::add_score(row_answer& answer, const batch_row& row,
+                        std::uint32_t index, const outcome& from) {
+  auto& scores = answer.scores;
+  if (scores.tokens.empty())
+    scores.first = row.position_of(index) + 1;
+  scores.tokens.push_back(
+      static_cast<std::uint32_t>(row.next_tokens[index - row.first_wanted]));
+  scores.logprobs.push_back(from.score.logprob);
+  scores.ranks.push_back(static_cast<std::uint32_t>(from.score.rank));
+  scores.top_count = static_cast<std::uint32_t>(from.score.top_count);
+  for (const auto& [token, logprob] : from.top) {
+    scores.top_tokens.push_back(static_cast<std::uint32_t>(token));
+    scores.top_logprobs.push_back(logprob);
   }
 }
 

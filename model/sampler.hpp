@@ -32,16 +32,16 @@ struct sampler_step {
   const logits_observer& observer; // may be empty
 };
 
-/// Turns the hidden states of a step into tokens: logits and sampling, a slice
-/// of positions at a time. A token depends on its logits, its sequence's
-/// sampling and the tokens before it alone.
+/// Turns the hidden states of a step into tokens and scores: logits, then
+/// sampling or scoring, a slice of positions at a time. A token depends on its
+/// logits, its sequence's sampling and the tokens before it alone.
 class sampler {
 public:
   sampler(const op_table& ops, std::uint32_t vocab);
 
-  /// Samples every position the batch asks for.
-  /// @param answer  has the plan's rows; receives tokens and
-  ///                log-probabilities, or numeric_failure for a row with a NaN,
+  /// Samples and scores every position the batch asks for.
+  /// @param answer  has the plan's rows; receives tokens, log-probabilities
+  ///                and scores, or numeric_failure for a row with a NaN,
   ///                or invalid_argument if nothing may be chosen; and the
   ///                times.
   void run(const sampler_step& step, step_answer& answer);
@@ -49,14 +49,15 @@ public:
 private:
   struct outcome {
     sampled result;
+    scored score;
     std::vector<token_logprob> top;
     std::string error; // of a contract that the op found broken
   };
-  struct slice { // of the step's samples
+  struct slice { // of the step's wanted positions
     std::uint32_t first;
     std::uint32_t count;
   };
-  struct job { // samples of one row, drawn one after the other
+  struct job { // positions of one row, one after the other
     const batch_row* row;
     slice part;
   };
@@ -65,17 +66,23 @@ private:
     std::span<std::uint64_t> workspace;
   };
 
-  void reserve(std::size_t samples, int threads);
+  void reserve(std::size_t positions, int threads);
   void plan_jobs(const lane_batch& batch, slice part);
   void show(const activations& logits, std::uint32_t first,
             const logits_observer& observer) const;
   void run_jobs(const activations& logits, std::uint32_t first,
                 thread_pool& pool);
+  void run_one(const batch_row& row, std::uint32_t index, const buffers& memory,
+               outcome& out) const noexcept;
   void sample_one(const batch_row& row, std::uint32_t index,
-                  const buffers& memory, outcome& out) const noexcept;
+                  const buffers& memory, outcome& out) const;
   void collect(std::uint32_t first, step_answer& all) const;
+  static void add_outcome(row_answer& answer, const batch_row& row,
+                          std::uint32_t index, const outcome& from);
   static void add_token(row_answer& answer, const batch_row& row,
                         const outcome& from);
+  static void add_score(row_answer& answer, const batch_row& row,
+                        std::uint32_t index, const outcome& from);
 
   const op_table* ops_;
   std::uint32_t vocab_;

@@ -21,11 +21,33 @@ pack_vector(flatbuffers::FlatBufferBuilder& to, const std::vector<T>& list) {
   return list.empty() ? 0 : to.CreateVector(list.data(), list.size());
 }
 
+flatbuffers::Offset<messages::TokenScores>
+pack_scores(flatbuffers::FlatBufferBuilder& to, const given_odds& odds) {
+  if (odds.tokens.empty())
+    return 0;
+  const auto tokens = pack_vector(to, odds.tokens);
+  const auto logprobs = pack_vector(to, odds.logprobs);
+  const auto ranks = pack_vector(to, odds.ranks);
+  const auto top_tokens = pack_vector(to, odds.top_tokens);
+  const auto top_logprobs = pack_vector(to, odds.top_logprobs);
+  return messages::CreateTokenScores(to, odds.first, tokens, logprobs, ranks,
+                                     odds.top_count, top_tokens, top_logprobs);
+}
+
 std::uint64_t count_of(std::chrono::nanoseconds time) {
   return static_cast<std::uint64_t>(time.count());
 }
 
 } // namespace
+
+void given_odds::clear() {
+  first = top_count = 0;
+  tokens.clear();
+  logprobs.clear();
+  ranks.clear();
+  top_tokens.clear();
+  top_logprobs.clear();
+}
 
 void row_answer::fail(ErrorCode why, std::string because) {
   code = why;
@@ -33,6 +55,7 @@ void row_answer::fail(ErrorCode why, std::string because) {
   tokens.clear();
   odds.clear();
   top.clear();
+  scores.clear();
 }
 
 void step_answer::begin(const messages::StepPlan& plan) {
@@ -80,7 +103,9 @@ step_answer::pack_row(builder& to, const row_answer& row) {
   const auto logprobs = pack_vector(to, odds_offsets_);
   const auto tokens = pack_vector(to, row.tokens);
   const auto text = pack_text(to, row.text);
-  return messages::CreateRowResult(to, tokens, logprobs, row.code, text);
+  const auto scores = pack_scores(to, row.scores);
+  return messages::CreateRowResult(to, tokens, logprobs, row.code, text,
+                                   scores);
 }
 
 messages::frame<messages::StepResult>

@@ -21,6 +21,19 @@ struct token_odds {
   std::uint32_t top_count = 0;
 };
 
+/// How likely the given tokens of a row were, an entry a scored position.
+struct given_odds {
+  std::uint32_t first = 0; // place in the sequence of tokens[0]
+  std::vector<std::uint32_t> tokens;
+  std::vector<float> logprobs;
+  std::vector<std::uint32_t> ranks;
+  std::uint32_t top_count = 0;           // alternatives of each
+  std::vector<std::uint32_t> top_tokens; // top_count for each token
+  std::vector<float> top_logprobs;       // beside top_tokens
+
+  void clear();
+};
+
 /// What a step gave for one row of its plan.
 struct row_answer {
   messages::ErrorCode code = messages::ErrorCode::none;
@@ -28,6 +41,7 @@ struct row_answer {
   std::vector<std::uint32_t> tokens; // one per sampled position
   std::vector<token_odds> odds;      // beside tokens, if they were asked for
   std::vector<token_logprob> top;    // alternatives, of all odds
+  given_odds scores;
 
   /// The row failed: it gave nothing else.
   void fail(messages::ErrorCode why, std::string because);

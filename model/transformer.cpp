@@ -53,7 +53,7 @@ void transformer::forward(const step_positions& step, const kv_store& cache,
     project_qkv(pass);
     attend(pass);
     if (i + 1 == layers.size())
-      keep_sampled(pass);
+      keep_wanted(pass);
     if (pass.rows == 0)
       return;
     project_attended(pass);
@@ -147,12 +147,12 @@ void transformer::add_and_norm(const layer_pass& pass,
                      pass.pool);
 }
 
-void transformer::keep_sampled(layer_pass& pass) const {
+void transformer::keep_wanted(layer_pass& pass) const {
   // Every K and V is stored: the rest of the last layer, the final norm and
-  // the logits concern the sampled positions alone.
-  keep_rows(pass.scratch.attended, pass.step.sampled);
-  keep_rows(pass.scratch.residual, pass.step.sampled);
-  pass.rows = static_cast<std::int64_t>(pass.step.sampled.size());
+  // the logits concern the wanted positions alone.
+  keep_rows(pass.scratch.attended, pass.step.wanted);
+  keep_rows(pass.scratch.residual, pass.step.wanted);
+  pass.rows = static_cast<std::int64_t>(pass.step.wanted.size());
 }
 
 activations transformer::logits(std::int64_t first, std::int64_t count,

@@ -20,7 +20,7 @@ struct step_positions {
   std::span<const std::int64_t> slots;       // [positions], in the KV store
   std::span<const std::int32_t> sequence_of; // [positions], index of tables
   std::span<const page_list> tables;         // [sequences]
-  std::span<const std::int32_t> sampled;     // ascending indices of positions
+  std::span<const std::int32_t> wanted;      // ascending indices of positions
                                              // whose logits are wanted
 };
 
@@ -32,13 +32,13 @@ public:
   transformer(std::shared_ptr<const loaded_model> model, const op_table& ops);
 
   /// Runs all layers: stores K and V of every position and leaves the final
-  /// hidden states of the sampled ones in `scratch`.
+  /// hidden states of the wanted ones in `scratch`.
   /// @throws contract_violation if a kernel refuses its arguments.
   /// @note allocates nothing.
   void forward(const step_positions& step, const kv_store& cache,
                transformer_scratch& scratch, thread_pool& pool) const;
 
-  /// Logits of sampled positions `first` .. `first + count - 1` of the forward
+  /// Logits of wanted positions `first` .. `first + count - 1` of the forward
   /// pass before.
   /// @param count  at most scratch.logit_rows().
   /// @return [count, vocab], in `scratch`, free to be overwritten.
@@ -68,7 +68,7 @@ private:
   // update -> residual, normed
   void add_and_norm(const layer_pass& pass,
                     std::span<const float> weight) const;
-  void keep_sampled(layer_pass& pass) const;
+  void keep_wanted(layer_pass& pass) const;
 
   qkv_parts split_qkv(const layer_pass& pass) const;
   void matmul(const layer_pass& pass, const activations& x,

@@ -23,6 +23,7 @@ int complain(const std::exception& error, int code) {
 void add_commands(CLI::App& program, int& code) {
   cli::add_generate(program, code);
   cli::add_map(program, code);
+  cli::add_score(program, code);
   cli::add_health(program, code);
   cli::add_list(program, code);
   cli::add_show(program, code);

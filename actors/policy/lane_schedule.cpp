@@ -17,12 +17,16 @@ step_shape shape_of(const step_draft& draft) {
 
 void lane_schedule::join(std::uint64_t sequence,
                          std::vector<std::uint32_t> prompt,
-                         std::uint32_t max_tokens) {
+                         std::uint32_t max_tokens, prompt_scoring scoring) {
   auto s = std::make_unique<running_sequence>();
   s->key = sequence;
-  s->prompt_tokens = static_cast<std::uint32_t>(prompt.size());
+  s->given_tokens = static_cast<std::uint32_t>(prompt.size());
+  s->prompt_tokens = s->given_tokens - (scoring.only ? 1 : 0);
+  s->scoring = scoring;
   const auto room = limits_.context_tokens - s->prompt_tokens;
   s->max_tokens = max_tokens == 0 ? room : std::min(max_tokens, room);
+  if (scoring.only)
+    s->max_tokens = 0;
   s->tokens = std::move(prompt);
   by_key_[sequence] = s.get();
   running_.push_back(std::move(s));
@@ -49,9 +53,23 @@ planned_row lane_schedule::prompt_row(const running_sequence& s,
   const auto end = s.planned + length;
   planned_row row{.sequence = s.key, .start = s.planned};
   row.tokens.assign(s.tokens.begin() + s.planned, s.tokens.begin() + end);
-  row.sampled = end == s.prompt_tokens;
+  row.sampled = end == s.prompt_tokens && !s.scoring.only;
   row.joins = !s.joined;
+  add_scores(row, s);
   return row;
+}
+
+void lane_schedule::add_scores(planned_row& row, const running_sequence& s) {
+  if (s.scoring.from == 0)
+    return;
+  // A position is scored by the token after it, which may be of a later row.
+  const auto begin = std::max(row.start, s.scoring.from - 1);
+  const auto end = std::min(row.end(), s.given_tokens - 1);
+  if (begin >= end)
+    return;
+  row.score_from = begin - row.start;
+  row.next_tokens.assign(s.tokens.begin() + begin + 1,
+                         s.tokens.begin() + end + 1);
 }
 
 void lane_schedule::add_decodes(step_draft& draft, std::uint32_t most) const {
@@ -129,7 +147,7 @@ bool lane_schedule::confirm(step_draft& draft,
   for (const auto& row : draft.rows) {
     const auto index = static_cast<std::uint32_t>(plan.rows.size());
     commit(row, {draft.number, index});
-    plan.rows.push_back({index, row.sequence, row.sampled});
+    plan.rows.push_back(live_row_of(row, index));
   }
   plans_.push_back(std::move(plan));
   return true;
@@ -144,6 +162,16 @@ std::optional<step_timing> lane_schedule::measured(std::uint64_t plan,
   return step_timing{record.shape, record.predicted, took};
 }
 
+live_row lane_schedule::live_row_of(const planned_row& row,
+                                    std::uint32_t index) const {
+  const auto& s = *by_key_.at(row.sequence);
+  return {.row = index,
+          .sequence = row.sequence,
+          .sampled = row.sampled,
+          .scores = static_cast<std::uint32_t>(row.next_tokens.size()),
+          .completes = s.scoring.only && row.end() == s.prompt_tokens};
+}
+
 std::vector<live_row> lane_schedule::result(std::uint64_t plan) {
   if (plans_.empty() || plans_.front().number != plan)
     return {};
@@ -152,6 +180,9 @@ std::vector<live_row> lane_schedule::result(std::uint64_t plan) {
   std::erase_if(rows, [this](const live_row& row) {
     return !by_key_.contains(row.sequence);
   });
+  // What is scored is scored, even if its KV must be computed again.
+  for (const auto& row : rows)
+    by_key_.at(row.sequence)->scoring.from += row.scores;
   return rows;
 }
 

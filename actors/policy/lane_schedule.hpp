@@ -25,6 +25,14 @@ struct lane_limits {
   step_budget budget() const { return {step_tokens, itl_target, prompt_share}; }
 };
 
+/// What of a sequence's prompt is scored: how likely each token is after those
+/// before it. Scores need logits: KV that is there already can stand in for
+/// the positions before `from - 1` only.
+struct prompt_scoring {
+  std::uint32_t from = 0; // index in the prompt of the first; 0: none
+  bool only = false;      // nothing is generated: the last token needs no KV
+};
+
 /// The token that row `row` of plan `plan` samples last.
 struct row_reference {
   std::uint64_t plan = 0;
@@ -39,8 +47,10 @@ struct planned_row {
   std::uint32_t start = 0;           // position of the first token
   std::vector<std::uint32_t> tokens; // empty: one token, named by `from`
   row_reference from;
-  bool sampled = false; // the last position's successor is sampled
-  bool joins = false;   // the sequence's first row
+  bool sampled = false;         // the last position's successor is sampled
+  bool joins = false;           // the sequence's first row
+  std::uint32_t score_from = 0; // offset of the first scored position
+  std::vector<std::uint32_t> next_tokens; // after each scored position
 
   std::uint32_t length() const {
     return tokens.empty() ? 1 : static_cast<std::uint32_t>(tokens.size());
@@ -65,6 +75,8 @@ struct live_row {
   std::uint32_t row = 0;
   std::uint64_t sequence = 0;
   bool sampled = false;
+  std::uint32_t scores = 0; // scored positions
+  bool completes = false;   // the last row of a sequence that is only scored
 };
 
 /// The running sequences of one lane and the plans on their way.
@@ -86,9 +98,11 @@ public:
 
   /// A new sequence; its first row comes with a later draft().
   /// @param prompt      at least one token, fewer than the context.
+  ///                    If it is only scored: at least two, and as many as
+  ///                    the context.
   /// @param max_tokens  to generate; 0: until the context is full.
   void join(std::uint64_t sequence, std::vector<std::uint32_t> prompt,
-            std::uint32_t max_tokens);
+            std::uint32_t max_tokens, prompt_scoring scoring = {});
 
   /// No further rows for it; unknown sequences are ignored.
   void end(std::uint64_t sequence);
@@ -140,7 +154,9 @@ private:
   struct running_sequence {
     std::uint64_t key = 0;
     std::vector<std::uint32_t> tokens; // known: prompt, then results
-    std::uint32_t prompt_tokens = 0;
+    std::uint32_t prompt_tokens = 0;   // that need KV
+    std::uint32_t given_tokens = 0;    // of the prompt, all in all
+    prompt_scoring scoring;
     std::uint32_t max_tokens = 0;
     std::uint32_t planned = 0; // positions that confirmed plans cover
     std::uint32_t samples = 0; // tokens that confirmed plans sample
@@ -159,6 +175,8 @@ private:
   };
 
   planned_row decode_row(const running_sequence& s) const;
+  static void add_scores(planned_row& row, const running_sequence& s);
+  live_row live_row_of(const planned_row& row, std::uint32_t index) const;
   planned_row prompt_row(const running_sequence& s, std::uint32_t length) const;
   void add_decodes(step_draft& draft, std::uint32_t most) const;
   void add_prompts(step_draft& draft);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/check.hpp"
 #include "kernels/sampling/steps.hpp"
 
 #include <algorithm>
@@ -41,7 +42,29 @@ std::int32_t list_largest(std::span<const float> logits, double log_sum,
   return static_cast<std::int32_t>(size);
 }
 
+std::int32_t rank_of(std::span<const float> logits, std::size_t token) {
+  std::int32_t rank = 1;
+  for (std::size_t t = 0; t < logits.size(); ++t)
+    rank +=
+        logits[t] > logits[token] || (logits[t] == logits[token] && t < token);
+  return rank;
+}
+
 } // namespace
+
+scored score(std::span<const float> logits, std::int32_t token,
+             std::span<token_logprob> top) {
+  const auto at = static_cast<std::size_t>(token);
+  require(token >= 0 && at < logits.size(),
+          "score: the token is not in the vocabulary; check the ids");
+  if (!std::all_of(logits.begin(), logits.end(),
+                   [](float x) { return std::isfinite(x); }))
+    return {.status = sample_status::non_finite};
+  const double log_sum = raw_log_sum_exp(logits);
+  return {.logprob = static_cast<float>(logits[at] - log_sum),
+          .rank = rank_of(logits, at),
+          .top_count = top.empty() ? 0 : list_largest(logits, log_sum, top)};
+}
 
 void add_raw_logprobs(const sample_args& args, sampled& result) {
   if (!args.want_logprobs && args.top.empty()) {

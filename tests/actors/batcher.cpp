@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cmath>
+
 #include "actors/kv_page_manager.hpp"
 #include "actors/metric_names.hpp"
 #include "model/tokenizer/load.hpp"
@@ -77,6 +79,50 @@ struct lane_fixture : actor_fixture {
       }
     caf::anon_send(lane, messages::pack<messages::StepResult>(result));
     run();
+  }
+
+  /// The same with the scores that the plan asks for, as wrong as told.
+  void answer_scores(std::size_t missing = 0) {
+    const auto plan = log->plans.at(answered++);
+    messages::StepResultT result;
+    result.number = plan->number();
+    for (const auto* row : *plan->rows()) {
+      result.rows.push_back(std::make_unique<messages::RowResultT>());
+      if (row->sample_from() < row->tokens()->size())
+        result.rows.back()->tokens = {40};
+      if (row->next_tokens())
+        result.rows.back()->scores = scores_for(*row, missing);
+    }
+    caf::anon_send(lane, messages::pack<messages::StepResult>(result));
+    run();
+  }
+
+  static std::unique_ptr<messages::TokenScoresT>
+  scores_for(const messages::PlanRow& row, std::size_t missing) {
+    auto scores = std::make_unique<messages::TokenScoresT>();
+    scores->first = row.start() + row.score_from() + 1;
+    scores->tokens.assign(row.next_tokens()->begin(),
+                          row.next_tokens()->end() -
+                              static_cast<std::ptrdiff_t>(missing));
+    scores->logprobs.assign(scores->tokens.size(), -0.5f);
+    scores->ranks.assign(scores->tokens.size(), 2);
+    scores->ranks.front() = 1;
+    return scores;
+  }
+
+  /// Tokens of the prompt whose scores a client of the request saw.
+  std::vector<std::uint32_t> scored_of(request_number request) const {
+    std::vector<std::uint32_t> all;
+    for (const auto& step : log->tokens)
+      if (step->deltas())
+        for (const auto* each : *step->deltas())
+          if (each->request() == request && each->delta()->prompt()) {
+            const auto& scores = *each->delta()->prompt();
+            BOOST_TEST(scores.piece_ends()->size() == scores.tokens()->size());
+            all.insert(all.end(), scores.tokens()->begin(),
+                       scores.tokens()->end());
+          }
+    return all;
   }
 
   std::size_t waiting_plans() const { return log->plans.size() - answered; }
@@ -260,6 +306,84 @@ BOOST_AUTO_TEST_CASE(a_lone_request_cancelled_before_its_pages_frees_them) {
     answer(40);
   BOOST_TEST(ledger().free == pool_pages);
   BOOST_TEST(log->outcomes.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_score_streams_its_prompt_and_generates_nothing) {
+  auto work = work_of(1, 20, 0);
+  work.score_only = work.publish_scores = true;
+  work.score_from = 1;
+  admit(std::move(work));
+  while (waiting_plans() > 0)
+    answer_scores();
+  BOOST_TEST(scored_of(1) == std::vector<std::uint32_t>(19, 5),
+             boost::test_tools::per_element());
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 1u);
+  BOOST_TEST(log->outcomes[0]->code() == ErrorCode::none);
+  const auto& last = *log->tokens.back()->finished()->Get(0);
+  BOOST_TEST(last.reason() == FinishReason::scored);
+  BOOST_TEST(last.receipt()->scored_tokens() == 19u);
+  BOOST_TEST(last.receipt()->generated_tokens() == 0u);
+  BOOST_TEST(last.receipt()->likeliest_tokens() == 2u); // one a chunk
+  BOOST_TEST(last.receipt()->log_likelihood() == -9.5);
+  BOOST_TEST(std::abs(last.receipt()->perplexity() - std::exp(0.5)) < 1e-12);
+  BOOST_TEST(ledger().free == pool_pages);
+}
+
+BOOST_AUTO_TEST_CASE(prompt_scores_come_before_the_answer_and_once) {
+  auto work = work_of(1, 20, 2);
+  work.publish_scores = true;
+  work.score_from = 1;
+  work.n = 2;
+  work.echo = "the prompt";
+  admit(std::move(work));
+  BOOST_TEST(text_of(1) == "the promptthe prompt"); // of each sequence
+  while (waiting_plans() > 0 && log->plans.size() < 4)
+    answer_scores();
+  BOOST_TEST(scored_of(1).size() == 19u);
+  while (waiting_plans() > 0)
+    answer(40);
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 1u);
+  BOOST_TEST(log->outcomes[0]->generated_tokens() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(a_sum_alone_streams_nothing) {
+  auto work = work_of(1, 20, 0);
+  work.score_only = true;
+  work.score_from = 15;
+  admit(std::move(work));
+  while (waiting_plans() > 0)
+    answer_scores();
+  BOOST_TEST(scored_of(1).empty());
+  const auto& last = *log->tokens.back()->finished()->Get(0);
+  BOOST_TEST(last.receipt()->scored_tokens() == 5u);
+}
+
+BOOST_AUTO_TEST_CASE(missing_scores_fail_the_request) {
+  auto work = work_of(1, 20, 0);
+  work.score_only = true;
+  work.score_from = 1;
+  admit(std::move(work));
+  answer_scores(1);
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 1u);
+  BOOST_TEST(log->outcomes[0]->code() == ErrorCode::executor_failed);
+  while (waiting_plans() > 0)
+    answer_scores();
+  BOOST_TEST(ledger().free == pool_pages);
+}
+
+BOOST_AUTO_TEST_CASE(a_cancelled_score_frees_its_pages) {
+  auto work = work_of(1, 60, 0);
+  work.score_only = work.publish_scores = true;
+  work.score_from = 1;
+  admit(std::move(work));
+  answer_scores();
+  stop(1, FinishReason::cancelled);
+  while (waiting_plans() > 0)
+    answer_scores();
+  const auto& outcome = *log->outcomes.at(0);
+  BOOST_TEST(outcome.code() == ErrorCode::none);
+  BOOST_TEST(scored_of(1).size() == 16u);
+  BOOST_TEST(ledger().free == pool_pages);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,6 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -38,6 +39,14 @@ bool same_result(const sampled& a, const sampled& b) {
          bits(a.logprob) == bits(b.logprob) &&
          bits(a.raw_logprob) == bits(b.raw_logprob) &&
          a.top_count == b.top_count;
+}
+
+/// Log-softmax at a token, as anybody would write it.
+double plain_logprob(const std::vector<float>& logits, std::size_t token) {
+  double sum = 0;
+  for (const float x : logits)
+    sum += std::exp(static_cast<double>(x) - logits[token]);
+  return -std::log(sum);
 }
 
 // Draws on the oracle, and on every path, which must agree in every bit.
@@ -424,6 +433,33 @@ BOOST_AUTO_TEST_CASE(parameters_out_of_range_are_refused) {
   for (const request& r : bad) {
     BOOST_CHECK_THROW(draw(r, {0, 0, 0}), contract_violation);
   }
+}
+
+BOOST_AUTO_TEST_CASE(given_tokens_are_scored) {
+  const std::vector<float> logits{1, 3, -2, 3, 0.5f};
+  std::array<token_logprob, 3> top;
+  const std::int32_t ranks[] = {3, 1, 5, 2, 4}; // ties go to the lowest id
+  for (std::int32_t token = 0; token < 5; ++token) {
+    const auto found = score(logits, token, top);
+    BOOST_TEST((found.status == sample_status::ok));
+    BOOST_TEST(found.rank == ranks[token]);
+    BOOST_TEST(found.top_count == 3);
+    BOOST_TEST(std::abs(found.logprob -
+                        plain_logprob(logits, std::size_t(token))) < 1e-6);
+  }
+  BOOST_TEST(top[0].token == 1);
+  BOOST_TEST(top[1].token == 3);
+  BOOST_TEST(top[2].token == 0);
+  BOOST_TEST(score(logits, 2, {}).top_count == 0);
+}
+
+BOOST_AUTO_TEST_CASE(bad_scores_are_refused) {
+  const std::vector<float> logits{1, 2};
+  BOOST_CHECK_THROW(score(logits, 2, {}), contract_violation);
+  BOOST_CHECK_THROW(score(logits, -1, {}), contract_violation);
+  for (const float bad : {infinity, -infinity, std::nanf("")})
+    BOOST_TEST((score(std::vector<float>{0, bad}, 0, {}).status ==
+                sample_status::non_finite));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

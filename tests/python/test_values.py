@@ -10,6 +10,10 @@ import fake_frames as fake
 import sluice
 from sluice import decode, frames
 from sluice.answers import Assembly
+from sluice.messages.Chunk import ChunkT
+from sluice.messages.ChunkBody import ChunkBody
+from sluice.messages.Delta import DeltaT
+from sluice.messages.TokenScores import TokenScoresT
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOPIC = "0123456789abcdef" * 2
@@ -46,6 +50,30 @@ class RequestTest(unittest.TestCase):
         self.assertEqual(message.deadlineMs, 1500)
         self.assertEqual(message.onDisconnect, 1)
 
+    def test_scores_reach_the_wire(self):
+        message = self.submit()
+        self.assertFalse(message.promptLogprobs or message.score)
+        message = self.submit(prompt_logprobs=0, echo=True)
+        self.assertTrue(message.promptLogprobs and message.echo)
+        self.assertEqual(message.promptTopLogprobs, 0)
+        message = self.submit(
+            score=True, continuation="there", prompt_logprobs=4
+        )
+        self.assertTrue(message.score)
+        self.assertEqual(frames.text_of(message.continuation), "there")
+        self.assertEqual(message.promptTopLogprobs, 4)
+        self.assertEqual(self.submit(score=True, score_from=3).scoreFrom, 3)
+
+    def test_bad_scores_are_refused(self):
+        for options in (
+            {"continuation": "x"},
+            {"score": True, "n": 2},
+            {"score": True, "continuation": "x", "score_from": 1},
+            {"prompt_logprobs": -1},
+        ):
+            with self.assertRaises(ValueError, msg=options):
+                self.submit(**options)
+
     def test_no_seed_stays_absent_and_zero_does_not(self):
         self.assertIsNone(self.submit().sampling.seed)
         self.assertEqual(self.submit(seed=0).sampling.seed, 0)
@@ -75,6 +103,50 @@ class RequestTest(unittest.TestCase):
         ):
             with self.subTest(options), self.assertRaises(ValueError):
                 sluice.Request(**options)
+
+
+class ScoreTest(unittest.TestCase):
+    def test_columns_become_tokens(self):
+        scores = TokenScoresT()
+        scores.first = 3
+        scores.tokens = [5, 6]
+        scores.logprobs = [-0.5, -1.5]
+        scores.ranks = [1, 4]
+        scores.topCount = 1
+        scores.topTokens = [5, 9]
+        scores.topLogprobs = [-0.5, -0.25]
+        scores.pieces = [104, 105, 33]
+        scores.pieceEnds = [2, 3]
+        delta = DeltaT()
+        delta.prompt = scores
+        chunk = ChunkT()
+        chunk.bodyType, chunk.body, chunk.seq = ChunkBody.Delta, delta, 0
+        event = decode.event_of(chunk)
+        self.assertEqual(
+            event.prompt,
+            (
+                sluice.TokenScore(3, 5, b"hi", -0.5, 1, ((5, -0.5),)),
+                sluice.TokenScore(4, 6, b"!", -1.5, 4, ((9, -0.25),)),
+            ),
+        )
+
+    def test_a_score_adds_up(self):
+        assembly = Assembly()
+        token = sluice.TokenScore(1, 5, b"a", -2.0, 1)
+        assembly.add(sluice.Delta(0, 0, prompt=(token,)))
+        with self.assertRaises(sluice.Cancelled):
+            assembly.score(TOPIC)
+        receipt = sluice.Receipt(
+            scored_tokens=1,
+            log_likelihood=-2.0,
+            perplexity=7.389,
+            likeliest_tokens=1,
+        )
+        assembly.add(sluice.Finished(1, "scored", receipt))
+        score = assembly.score(TOPIC)
+        self.assertEqual((score.tokens, score.log_likelihood), (1, -2.0))
+        self.assertTrue(score.greedy)
+        self.assertEqual(score.per_token, (token,))
 
 
 class ValuesTest(unittest.TestCase):

@@ -11,6 +11,7 @@ namespace sluice::cli {
 
 void add_generate(CLI::App& program, int& code);
 void add_map(CLI::App& program, int& code);
+void add_score(CLI::App& program, int& code);
 void add_health(CLI::App& program, int& code);
 void add_list(CLI::App& program, int& code);
 void add_show(CLI::App& program, int& code);

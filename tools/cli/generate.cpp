@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // sluice generate: one request, its text streamed to stdout.
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <optional>
 
 #include "tools/cli/commands.hpp"
 #include "tools/cli/connection.hpp"
 #include "tools/cli/exit_code.hpp"
+#include "tools/cli/input_file.hpp"
 #include "tools/cli/interrupt.hpp"
 #include "tools/cli/json_output.hpp"
 #include "tools/cli/output.hpp"
@@ -30,19 +29,8 @@ struct generate_flags {
   std::string prompt_file;
   std::string output = "text"; // or "json", "events"
   bool echo = false;
+  std::optional<std::uint32_t> prompt_logprobs; // alternatives per token
 };
-
-std::string read_all(const std::string& path) {
-  const auto slurp = [](std::istream& in) {
-    return std::string{std::istreambuf_iterator<char>{in}, {}};
-  };
-  if (path == "-")
-    return slurp(std::cin);
-  std::ifstream file{path, std::ios::binary};
-  if (!file)
-    throw client::bad_request{path + ": cannot be read; check --prompt-file"};
-  return slurp(file);
-}
 
 /// Shows one request as it goes on, in one of three forms.
 class presenter {
@@ -144,9 +132,12 @@ int follow(client::client& client, const messages::request_id& id,
 int generate(const generate_flags& flags, const request_flags& request,
              const connection_flags& where) {
   auto submit = to_submit(request);
-  submit.prompt =
-      flags.prompt_file.empty() ? flags.prompt : read_all(flags.prompt_file);
+  submit.prompt = flags.prompt_file.empty()
+                      ? flags.prompt
+                      : read_all(flags.prompt_file, "--prompt-file");
   submit.echo = flags.echo;
+  submit.prompt_logprobs = flags.prompt_logprobs.has_value();
+  submit.prompt_top_logprobs = flags.prompt_logprobs.value_or(0);
   presenter view{flags, submit.n};
   connection connection{where};
   const auto id = connection.get().submit(std::move(submit));
@@ -181,6 +172,9 @@ void add_generate(CLI::App& program, int& code) {
   prompt->require_option(1);
   add_output_flags(*app, *flags);
   app->add_flag("--echo", flags->echo, "Put the prompt before the answer");
+  app->add_option("--prompt-logprobs", flags->prompt_logprobs,
+                  "Log-likelihood of every token of the prompt, and of so many "
+                  "alternatives; 0: none (with --json)");
   const auto request = add_request_flags(*app);
   app->add_option("-n", request->n, "Answers to give")->group("Sampling");
   const auto where = add_connection_flags(*app);

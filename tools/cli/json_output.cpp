@@ -30,6 +30,8 @@ json delta_json(const messages::Delta& delta) {
            {"tokens", value.tokens}};
   for (const auto& entry : value.logprobs)
     out["logprobs"].push_back(logprob_json(*entry));
+  if (value.prompt)
+    out["prompt_logprobs"] = to_json(*value.prompt);
   return out;
 }
 
@@ -81,18 +83,48 @@ json to_json(const client::failure& failure) {
   return out;
 }
 
+json to_json(const messages::TokenScoresT& scores) {
+  auto list = json::array();
+  for (std::size_t i = 0; i < scores.tokens.size(); ++i) {
+    list.push_back({{"token", scores.tokens[i]},
+                    {"text", piece_of(scores, i)},
+                    {"logprob", scores.logprobs.at(i)},
+                    {"rank", scores.ranks.at(i)}});
+    for (auto k = i * scores.top_count; k < (i + 1) * scores.top_count; ++k)
+      list.back()["top"].push_back({{"token", scores.top_tokens.at(k)},
+                                    {"logprob", scores.top_logprobs.at(k)}});
+  }
+  return list;
+}
+
+std::string piece_of(const messages::TokenScoresT& scores, std::size_t index) {
+  const auto end = scores.piece_ends.at(index);
+  const auto begin = index == 0 ? 0 : scores.piece_ends[index - 1];
+  std::string piece;
+  for (auto i = begin; i < end; ++i)
+    piece += static_cast<char>(scores.pieces.at(i));
+  return piece;
+}
+
 json to_json(const messages::ReceiptT& receipt) {
-  return {{"prompt_tokens", receipt.prompt_tokens},
-          {"cached_tokens", receipt.cached_tokens},
-          {"generated_tokens", receipt.generated_tokens},
-          {"seed", receipt.seed},
-          {"queue_us", receipt.queue_us},
-          {"first_token_us", receipt.first_token_us},
-          {"total_us", receipt.total_us},
-          {"steps", receipt.steps},
-          {"preemptions", receipt.preemptions},
-          {"page_seconds", receipt.page_seconds},
-          {"model", receipt.model}};
+  json out{{"prompt_tokens", receipt.prompt_tokens},
+           {"cached_tokens", receipt.cached_tokens},
+           {"generated_tokens", receipt.generated_tokens},
+           {"seed", receipt.seed},
+           {"queue_us", receipt.queue_us},
+           {"first_token_us", receipt.first_token_us},
+           {"total_us", receipt.total_us},
+           {"steps", receipt.steps},
+           {"preemptions", receipt.preemptions},
+           {"page_seconds", receipt.page_seconds},
+           {"model", receipt.model}};
+  if (receipt.scored_tokens > 0) {
+    out["scored_tokens"] = receipt.scored_tokens;
+    out["log_likelihood"] = receipt.log_likelihood;
+    out["perplexity"] = receipt.perplexity;
+    out["likeliest_tokens"] = receipt.likeliest_tokens;
+  }
+  return out;
 }
 
 json to_json(const client::sequence_text& sequence) {
@@ -103,6 +135,8 @@ json to_json(const client::sequence_text& sequence) {
     out["stop"] = sequence.stop;
   if (!sequence.logprobs.empty())
     out["logprobs"] = list_of(sequence.logprobs);
+  if (!sequence.prompt.tokens.empty())
+    out["prompt_logprobs"] = to_json(sequence.prompt);
   return out;
 }
 

@@ -18,6 +18,12 @@ std::string to_line(const json& value);
 /// {"code": "queue_full", "text": "…", "retry_after_ms": 500}
 json to_json(const client::failure& failure);
 
+/// [{"token": 17, "text": "a", "logprob": -0.5, "rank": 1, "top": [...]}, ...]
+json to_json(const messages::TokenScoresT& scores);
+
+/// The bytes of a scored token; may be part of a character.
+std::string piece_of(const messages::TokenScoresT& scores, std::size_t index);
+
 /// {"prompt_tokens": 12, "generated_tokens": 34, …}, times in microseconds.
 json to_json(const messages::ReceiptT& receipt);
 

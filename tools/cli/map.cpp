@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // sluice map: a file of prompts in, a file of answers out.
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/cli/commands.hpp"
 #include "tools/cli/connection.hpp"
 #include "tools/cli/exit_code.hpp"
+#include "tools/cli/input_file.hpp"
 #include "tools/cli/interrupt.hpp"
 #include "tools/cli/map_job.hpp"
 #include "tools/cli/progress_bar.hpp"
@@ -38,41 +35,6 @@ struct map_flags {
   std::size_t concurrency = 32;
   std::size_t max_line_bytes = 16u << 20;
   bool quiet = false;
-};
-
-/// The input file, or stdin.
-class input_file {
-public:
-  explicit input_file(const std::string& path)
-      : fd_{path == "-" ? ::dup(STDIN_FILENO)
-                        : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)} {
-    if (fd_ < 0)
-      throw client::bad_request{path + ": cannot be read: " +
-                                std::strerror(errno) + "; check --input"};
-  }
-  ~input_file() { ::close(fd_); }
-  input_file(const input_file&) = delete;
-  input_file& operator=(const input_file&) = delete;
-
-  int fd() const noexcept { return fd_; }
-
-  /// How many rows there are; 0 for a pipe.
-  std::uint64_t count_rows() const {
-    struct stat facts {};
-    if (::fstat(fd_, &facts) != 0 || !S_ISREG(facts.st_mode))
-      return 0;
-    std::uint64_t rows = 0;
-    text_line line;
-    for (line_reader reader{fd_, 0};
-         reader.next(line, std::chrono::milliseconds{0}) ==
-         line_reader::status::line;)
-      rows += line.too_long; // longer than 0 bytes: not blank
-    ::lseek(fd_, 0, SEEK_SET);
-    return rows;
-  }
-
-private:
-  int fd_;
 };
 
 void summarise(const map_counts& counts, std::chrono::duration<double> time) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tools/cli/retry.hpp"
+
 namespace sluice::cli {
 namespace {
 
@@ -11,26 +13,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds patience{100}; // for events, or for input
 constexpr milliseconds glance{10};    // for events, when input may come
-constexpr milliseconds pause_after_loss{500};
-constexpr unsigned most_tries = 10; // when the daemon lost the request
-
-enum class outlook { final, full, lost };
-
-/// Whether the same row may well succeed a little later.
-outlook outlook_of(messages::ErrorCode code) {
-  using enum messages::ErrorCode;
-  switch (code) {
-  case queue_full:
-  case too_many_requests:
-    return outlook::full;
-  case draining:
-  case shutdown:
-  case unknown_request:
-    return outlook::lost;
-  default:
-    return outlook::final;
-  }
-}
 
 } // namespace
 
@@ -130,13 +112,10 @@ void map_job::finish(entry& row, const client::finished& end) {
 }
 
 void map_job::fail(entry& row, const client::failure& failure) {
-  const auto hope = outlook_of(failure.code);
-  if (hope == outlook::full ||
-      (hope == outlook::lost && row.tries < most_tries)) {
+  if (const auto pause = pause_before_retry(failure, row.tries)) {
     row.text = {};
-    const auto pause = std::max(failure.retry_after, pause_after_loss);
     postponed_.push_back(
-        {std::chrono::steady_clock::now() + pause, std::move(row)});
+        {std::chrono::steady_clock::now() + *pause, std::move(row)});
     return;
   }
   output_.write(format_failure(row.custom_id, row.line.number, failure));

@@ -72,6 +72,12 @@ void read_logprobs(const json& value, std::string_view name, SubmitT& submit) {
   submit.sampling->want_logprobs = true;
 }
 
+void read_prompt_logprobs(const json& value, std::string_view name,
+                          SubmitT& submit) {
+  read(value, name, submit.prompt_top_logprobs);
+  submit.prompt_logprobs = true;
+}
+
 /// {"17": -2.5}: token ids are keys, as JSON has no other.
 void read_bias(const json& value, std::string_view name, SubmitT& submit) {
   if (!value.is_object())
@@ -130,6 +136,8 @@ const std::map<std::string, setter, std::less<>>& setters() {
       {"stop_tokens", stopping(&StopRulesT::stop_tokens)},
       {"ignore_eos", stopping(&StopRulesT::ignore_eos)},
       {"n", request(&SubmitT::n)},
+      {"echo", request(&SubmitT::echo)},
+      {"prompt_logprobs", read_prompt_logprobs},
       {"model", request(&SubmitT::model)},
       {"priority", request(&SubmitT::priority)},
       {"deadline_ms", request(&SubmitT::deadline_ms)},

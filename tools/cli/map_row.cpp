@@ -109,7 +109,8 @@ std::string format_result(const json& custom_id, std::uint64_t line,
   row["text"] = any ? first->second.text : "";
   row["finish_reason"] =
       messages::to_string(any ? first->second.reason : end.reason);
-  if (sequences.size() > 1 || (any && !first->second.logprobs.empty()))
+  if (sequences.size() > 1 || (any && (!first->second.logprobs.empty() ||
+                                       !first->second.prompt.tokens.empty())))
     for (const auto& [index, sequence] : sequences)
       row["sequences"].push_back(to_json(sequence));
   row["usage"] = to_json(end.receipt);

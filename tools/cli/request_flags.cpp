@@ -60,7 +60,9 @@ void add_stopping(CLI::App& app, request_flags& f) {
       ->group(group);
 }
 
-void add_scheduling(CLI::App& app, request_flags& f) {
+} // namespace
+
+void add_scheduling_flags(CLI::App& app, request_flags& f) {
   constexpr auto group = "Scheduling";
   app.add_option("--model-name", f.model,
                  "Model in the daemon; default: its first")
@@ -78,6 +80,8 @@ void add_scheduling(CLI::App& app, request_flags& f) {
                "Read special tokens in the prompt's text")
       ->group(group);
 }
+
+namespace {
 
 messages::LogitBias parse_bias(const std::string& text) {
   std::uint32_t token = 0;
@@ -99,7 +103,7 @@ std::shared_ptr<request_flags> add_request_flags(CLI::App& app) {
   auto flags = std::make_shared<request_flags>();
   add_sampling(app, *flags);
   add_stopping(app, *flags);
-  add_scheduling(app, *flags);
+  add_scheduling_flags(app, *flags);
   return flags;
 }
 

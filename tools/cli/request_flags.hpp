@@ -30,6 +30,10 @@ struct request_flags {
 /// Adds the flags to a command; filled when the command line is parsed.
 std::shared_ptr<request_flags> add_request_flags(CLI::App& app);
 
+/// Adds those of them that say which model, when, and how a text is read.
+/// @param flags  must outlive the parsing.
+void add_scheduling_flags(CLI::App& app, request_flags& flags);
+
 /// A request without a prompt.
 /// @throws client::bad_request for a bad --logit-bias.
 messages::SubmitT to_submit(const request_flags& flags);

@@ -5,6 +5,24 @@
 
 namespace sluice::client {
 
+void append(messages::TokenScoresT& all, const messages::TokenScoresT& more) {
+  const auto join = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  if (all.tokens.empty())
+    all.first = more.first;
+  const auto bytes_before = static_cast<std::uint32_t>(all.pieces.size());
+  join(all.tokens, more.tokens);
+  join(all.logprobs, more.logprobs);
+  join(all.ranks, more.ranks);
+  all.top_count = more.top_count;
+  join(all.top_tokens, more.top_tokens);
+  join(all.top_logprobs, more.top_logprobs);
+  join(all.pieces, more.pieces);
+  for (const auto end : more.piece_ends)
+    all.piece_ends.push_back(bytes_before + end);
+}
+
 void completion::take(const messages::Chunk& chunk) {
   if (const auto* delta = chunk.body_as_Delta())
     add(*delta);
@@ -24,6 +42,11 @@ void completion::add(const messages::Delta& delta) {
   if (const auto* logprobs = delta.logprobs())
     for (const auto* entry : *logprobs)
       entry->UnPackTo(&sequence.logprobs.emplace_back());
+  if (const auto* scores = delta.prompt()) {
+    messages::TokenScoresT more;
+    scores->UnPackTo(&more);
+    append(sequence.prompt, more);
+  }
 }
 
 void completion::withdraw(const messages::Retract& retract) {

@@ -10,11 +10,15 @@
 
 namespace sluice::client {
 
+/// Adds the scores of the tokens that follow.
+void append(messages::TokenScoresT& all, const messages::TokenScoresT& more);
+
 /// What one sequence of a request has come to.
 struct sequence_text {
   std::string text;
   std::vector<std::uint32_t> tokens;
   std::vector<messages::TokenLogprobT> logprobs; // if asked for
+  messages::TokenScoresT prompt; // of the prompt's tokens, if asked for
   messages::FinishReason reason = messages::FinishReason::none;
   std::string stop; // the stop string that was met
 };

@@ -12,6 +12,7 @@
 using sluice::policy::lane_limits;
 using sluice::policy::lane_schedule;
 using sluice::policy::planned_row;
+using sluice::policy::prompt_scoring;
 using sluice::policy::step_draft;
 
 namespace {
@@ -234,6 +235,58 @@ BOOST_AUTO_TEST_CASE(random_schedules_cover_every_position_in_order) {
     for (const auto& [sequence, positions] : wanted)
       BOOST_REQUIRE_EQUAL(covered[sequence], positions);
   }
+}
+
+// prompt_of(n) holds 100, 101, ...: position p is scored by token 101 + p.
+BOOST_AUTO_TEST_CASE(scored_prompts_carry_the_tokens_of_the_next_chunk) {
+  struct row {
+    std::uint32_t start, length, score_from, scores;
+    bool completes;
+  };
+  struct setting {
+    prompt_scoring scoring;
+    std::vector<row> rows;
+  };
+  const setting table[] = {
+      {{.from = 1, .only = true},
+       {{0, 8, 0, 8, false}, {8, 8, 0, 8, false}, {16, 3, 0, 3, true}}},
+      {{.from = 1, .only = false}, // the last is sampled: nothing follows it
+       {{0, 8, 0, 8, false}, {8, 8, 0, 8, false}, {16, 4, 0, 3, false}}},
+      {{.from = 11, .only = true},
+       {{0, 8, 0, 0, false}, {8, 8, 2, 6, false}, {16, 3, 0, 3, true}}},
+      {{.from = 30, .only = false},
+       {{0, 8, 0, 0, false}, {8, 8, 0, 0, false}, {16, 4, 0, 0, false}}},
+  };
+  for (const auto& [scoring, rows] : table) {
+    lane_schedule schedule{{.context_tokens = 64, .step_tokens = 8}};
+    schedule.join(1, prompt_of(20), 4, scoring);
+    for (const auto& expected : rows) {
+      const auto draft = next(schedule);
+      const auto& got = draft.rows.at(0);
+      BOOST_TEST(got.start == expected.start);
+      BOOST_TEST(got.length() == expected.length);
+      BOOST_TEST(got.next_tokens.size() == expected.scores);
+      if (expected.scores > 0) {
+        BOOST_TEST(got.score_from == expected.score_from);
+        BOOST_TEST(got.next_tokens.front() ==
+                   101 + expected.start + expected.score_from);
+      }
+      const auto live = schedule.result(draft.number).at(0);
+      BOOST_TEST(live.scores == expected.scores);
+      BOOST_TEST(live.completes == expected.completes);
+    }
+    BOOST_TEST(schedule.draft().has_value() == !scoring.only);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_scored_text_may_be_as_long_as_the_context) {
+  lane_schedule schedule{{.context_tokens = 16, .step_tokens = 32}};
+  schedule.join(1, prompt_of(16), 0, {.from = 1, .only = true});
+  const auto draft = next(schedule);
+  BOOST_TEST(draft.rows.at(0).length() == 15u);
+  BOOST_TEST(draft.rows[0].next_tokens.size() == 15u);
+  BOOST_TEST(schedule.result(draft.number).at(0).completes);
+  BOOST_TEST(!schedule.draft().has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -90,6 +90,15 @@ private:
   std::uint64_t plan_ = 0;
 };
 
+/// A chunk of a text whose every token is scored.
+given_row scored_chunk(std::uint32_t start) {
+  return {.sequence = 0,
+          .start = start,
+          .tokens = std::vector<std::uint32_t>(8, 17),
+          .sample_from = 8,
+          .next_tokens = std::vector<std::uint32_t>(8, 17)};
+}
+
 void expect_no_allocations(dtype type, std::uint32_t batch,
                            const way_of_sampling& way) {
   BOOST_TEST_CONTEXT(way.name << ", " << name(type) << ", batch " << batch) {
@@ -119,6 +128,22 @@ BOOST_AUTO_TEST_CASE(a_step_allocates_nothing) {
   for (const auto batch : {1u, 8u, 32u})
     for (const auto& way : ways_of_sampling())
       expect_no_allocations(dtype::f32, batch, way);
+}
+
+BOOST_AUTO_TEST_CASE(scoring_allocates_nothing) {
+  engine device{{.threads = 2, .isa = detect()}};
+  device.add_lane(tiny_model({.vocab = 3000}),
+                  {.kv_pages = 8, .max_step_tokens = 16});
+  plan_driver driver{device, 0};
+  driver.join({.key = 0, .prompt = {}, .sampling = {}, .top_scores = 4});
+  for (std::uint32_t start = 0; start < 96; start += 8) {
+    driver.add(scored_chunk(start));
+    const auto result = driver.run();
+    BOOST_REQUIRE(result.rows.at(0)->scores);
+    BOOST_TEST(result.rows[0]->scores->top_tokens.size() == 32u);
+    if (start >= 16) // they have joined, and results have their size
+      BOOST_TEST(driver.allocations() == 0u);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(no_weight_type_makes_a_step_allocate) {

@@ -36,6 +36,32 @@ const std::vector<bad_row> bad_rows{
      "token 4294967295"},
     {"samples past the row", [](auto& p) { p.rows[1]->sample_from = 2; },
      ErrorCode::internal, "samples from offset 2"},
+    {"scores past the row",
+     [](auto& p) {
+       p.rows[1]->sample_from = 1;
+       p.rows[1]->score_from = 1;
+       p.rows[1]->next_tokens = {5};
+     },
+     ErrorCode::internal, "scores 1 positions from offset 1"},
+    {"scores from an offset that wraps around",
+     [](auto& p) {
+       p.rows[1]->sample_from = 1;
+       p.rows[1]->score_from = ~0u;
+       p.rows[1]->next_tokens = {5};
+     },
+     ErrorCode::internal, "scored positions end before"},
+    {"scores a sampled position",
+     [](auto& p) {
+       p.rows[1]->sample_from = 0;
+       p.rows[1]->next_tokens = {5};
+     },
+     ErrorCode::internal, "samples from 0"},
+    {"a scored token outside the vocabulary",
+     [](auto& p) {
+       p.rows[1]->sample_from = 1;
+       p.rows[1]->next_tokens = {100};
+     },
+     ErrorCode::invalid_argument, "token 100 is not in the vocabulary"},
     {"no page for the position",
      [](auto& p) { p.rows[1]->tokens.assign(20, 5); }, ErrorCode::internal,
      "its pages end at position 16"},

@@ -26,6 +26,7 @@ void plan_driver::join(const sequence_start& start) {
   state->seed = start.seed;
   state->sampling = std::make_unique<messages::SamplingT>(start.sampling);
   state->prompt_tokens = static_cast<std::uint32_t>(start.prompt.size());
+  state->top_scores = start.top_scores;
   plan_.joined.push_back(std::move(state));
 }
 
@@ -52,6 +53,8 @@ std::uint32_t plan_driver::add(const given_row& row) {
   message->start = row.start;
   message->tokens = row.tokens;
   message->sample_from = row.sample_from;
+  message->score_from = row.score_from;
+  message->next_tokens = row.next_tokens;
   plan_.rows.push_back(std::move(message));
   return static_cast<std::uint32_t>(plan_.rows.size() - 1);
 }

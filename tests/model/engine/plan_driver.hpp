@@ -20,6 +20,7 @@ struct sequence_start {
   messages::SamplingT sampling;
   std::uint64_t seed = 0;
   std::uint32_t index = 0;
+  std::uint32_t top_scores = 0;
 };
 
 /// A run of given tokens.
@@ -28,6 +29,8 @@ struct given_row {
   std::uint32_t start = 0;
   std::vector<std::uint32_t> tokens;
   std::uint32_t sample_from = 0;
+  std::uint32_t score_from = 0;
+  std::vector<std::uint32_t> next_tokens = {};
 };
 
 /// Makes plans and the pages they need, and runs them: a batcher and a page

@@ -67,4 +67,26 @@ BOOST_AUTO_TEST_CASE(ends_have_reasons) {
   BOOST_TEST(text.sequences().at(0).stop == "\n");
 }
 
+BOOST_AUTO_TEST_CASE(scores_of_a_prompt_join) {
+  messages::TokenScoresT all;
+  messages::TokenScoresT more;
+  more.first = 1;
+  more.tokens = {7, 8};
+  more.logprobs = {-1, -2};
+  more.ranks = {1, 3};
+  more.top_count = 1;
+  more.top_tokens = {7, 9};
+  more.top_logprobs = {-1, -0.5f};
+  more.pieces = {'a', 'b', 'c'};
+  more.piece_ends = {2, 3};
+  client::append(all, more);
+  more.first = 3;
+  client::append(all, more);
+  BOOST_TEST(all.first == 1u);
+  BOOST_TEST(all.tokens.size() == 4u);
+  BOOST_TEST(all.top_tokens.size() == 4u);
+  const std::vector<std::uint32_t> ends{2, 3, 5, 6};
+  BOOST_TEST(all.piece_ends == ends, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,13 +2,13 @@
 """Client of Sluice, a streaming inference daemon for language models."""
 
 from .aio import AsyncClient, AsyncStream
-from .answers import Generation, Health, Model, Sequence
+from .answers import Generation, Health, Model, Score, Sequence
 from .calls import Timing
 from .client import Client, Stream
 from .errors import Cancelled, Failed, NoDaemon, ProtocolError, Rejected
 from .errors import RequestError, SluiceError, StreamLost, Timeout
 from .events import Delta, Event, Finished, Receipt, Retract, SequenceEnd
-from .events import TokenLogprob
+from .events import TokenLogprob, TokenScore
 from .request import Request, new_request_id
 from .settings import Settings
 from .wire import default_endpoint
@@ -34,6 +34,7 @@ __all__ = [
     "Request",
     "RequestError",
     "Retract",
+    "Score",
     "Sequence",
     "SequenceEnd",
     "Settings",
@@ -43,6 +44,7 @@ __all__ = [
     "Timeout",
     "Timing",
     "TokenLogprob",
+    "TokenScore",
     "default_endpoint",
     "new_request_id",
 ]

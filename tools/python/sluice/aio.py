@@ -7,13 +7,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, Iterable, List, Optional, Union
 
 import zmq
 import zmq.asyncio
 
 from . import wire
-from .answers import Assembly, Generation, Health, Model
+from .answers import Assembly, Generation, Health, Model, Score
 from .answers import health_of, models_of, stats_of
 from .calls import Call, StreamCall
 from .events import Event
@@ -21,7 +21,7 @@ from .messages.QueryKind import QueryKind
 from .replies import Replies
 from .request import Request
 from .session import Session
-from .settings import Settings, request_of
+from .settings import Settings, request_of, score_of
 
 
 class AsyncClient:
@@ -62,6 +62,23 @@ class AsyncClient:
             async for event in stream:
                 assembly.add(event)
         return assembly.generation(stream.request_id)
+
+    async def score(
+        self,
+        text: Union[str, Iterable[int], Request] = "",
+        continuation: str = "",
+        *,
+        timeout: Optional[float] = None,
+        **options: Any,
+    ) -> Score:
+        """As Client.score."""
+        request = score_of(text, continuation, options)
+        assembly = Assembly()
+        stream = self.stream(request, timeout=timeout)
+        async with stream:
+            async for event in stream:
+                assembly.add(event)
+        return assembly.score(stream.request_id)
 
     async def cancel(self, request_id: str) -> bool:
         """Cancels a request of this tenant; False if it is not known."""

@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
+from .errors import Cancelled
 from .events import Delta, Event, Finished, Receipt, Retract, SequenceEnd
-from .events import TokenLogprob
+from .events import TokenLogprob, TokenScore
 from .frames import text_of
 
 _STATES = ("starting", "ready", "draining", "failing")
@@ -101,6 +102,7 @@ class Generation:
     request_id: str
     sequences: Tuple[Sequence, ...]
     receipt: Optional[Receipt]
+    prompt_logprobs: Tuple[TokenScore, ...] = ()
 
     @property
     def text(self) -> str:
@@ -117,6 +119,20 @@ class Generation:
     @property
     def finish_reason(self) -> str:
         return self.sequences[0].finish_reason
+
+
+@dataclass(frozen=True)
+class Score:
+    """How likely a text was. `per_token` is empty unless it was asked for;
+    `greedy`: every token was the model's likeliest."""
+
+    request_id: str
+    tokens: int
+    log_likelihood: float
+    perplexity: float
+    greedy: bool
+    per_token: Tuple[TokenScore, ...]
+    receipt: Receipt
 
 
 class _Growing:
@@ -142,6 +158,7 @@ class Assembly:
     def __init__(self) -> None:
         self._sequences: Dict[int, _Growing] = {}
         self._finished: Optional[Finished] = None
+        self._prompt: List[TokenScore] = []
 
     def add(self, event: Event) -> None:
         if isinstance(event, Finished):
@@ -152,6 +169,7 @@ class Assembly:
                 growing.text += event.text.encode("utf-8")
                 growing.tokens += event.tokens
                 growing.logprobs += event.logprobs
+                self._prompt += event.prompt
             elif isinstance(event, Retract):
                 del growing.text[event.from_byte :]
                 del growing.tokens[event.from_token :]
@@ -168,4 +186,22 @@ class Assembly:
             for index in range(last + 1)
         )
         receipt = self._finished.receipt if self._finished else None
-        return Generation(request_id, tuple(sequences), receipt)
+        return Generation(
+            request_id, tuple(sequences), receipt, tuple(self._prompt)
+        )
+
+    def score(self, request_id: str) -> Score:
+        """Of a request with `score` that has ended."""
+        done = self._finished
+        if done is None or done.reason != "scored" or done.receipt is None:
+            raise Cancelled(f"the score ended early: {done and done.reason}")
+        receipt = done.receipt
+        return Score(
+            request_id,
+            receipt.scored_tokens,
+            receipt.log_likelihood,
+            receipt.perplexity,
+            receipt.likeliest_tokens == receipt.scored_tokens,
+            tuple(self._prompt),
+            receipt,
+        )

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, List, Optional, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Union
 
 import zmq
 
 from . import wire
-from .answers import Assembly, Generation, Health, Model
+from .answers import Assembly, Generation, Health, Model, Score
 from .answers import health_of, models_of, stats_of
 from .calls import Call, StreamCall
 from .errors import SluiceError
@@ -19,7 +19,7 @@ from .messages.QueryKind import QueryKind
 from .replies import Replies
 from .request import Request
 from .session import Session
-from .settings import Settings, request_of
+from .settings import Settings, request_of, score_of
 
 _MOST_FRAMES_A_TURN = 1000
 
@@ -68,6 +68,25 @@ class Client:
             for event in stream:
                 assembly.add(event)
         return assembly.generation(stream.request_id)
+
+    def score(
+        self,
+        text: Union[str, Iterable[int], Request] = "",
+        continuation: str = "",
+        *,
+        timeout: Optional[float] = None,
+        **options: Any,
+    ) -> Score:
+        """How likely a text (or token ids) is to the model; with
+        `continuation`, only the text that it adds counts. prompt_logprobs=K
+        also gives each token with K alternatives; other `options` are the
+        fields of Request. Raises as `stream` does."""
+        request = score_of(text, continuation, options)
+        assembly = Assembly()
+        with self.stream(request, timeout=timeout) as stream:
+            for event in stream:
+                assembly.add(event)
+        return assembly.score(stream.request_id)
 
     def cancel(self, request_id: str) -> bool:
         """Cancels a request of this tenant; False if it is not known."""

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Union
+from typing import Any, List, Optional, Tuple, Union
 
 from .errors import Failed, ProtocolError, error_name
 from .events import FINISH_REASONS, Delta, Event, Finished, Receipt, Retract
-from .events import SequenceEnd, TokenLogprob
+from .events import SequenceEnd, TokenLogprob, TokenScore
 from .frames import text_of
 from .messages.ChunkBody import ChunkBody
 
@@ -38,6 +38,10 @@ def receipt_of(message: Any) -> Optional[Receipt]:
         preemptions=message.preemptions,
         page_seconds=message.pageSeconds,
         cost=message.cost,
+        scored_tokens=message.scoredTokens,
+        log_likelihood=message.logLikelihood,
+        perplexity=message.perplexity,
+        likeliest_tokens=message.likeliestTokens,
     )
 
 
@@ -46,6 +50,38 @@ def _logprob(message: Any) -> TokenLogprob:
     return TokenLogprob(
         message.token, message.logprob, message.rawLogprob, top
     )
+
+
+def _scores(message: Any) -> Tuple[TokenScore, ...]:
+    """The flat columns of TokenScores as one value a token."""
+    if message is None:
+        return ()
+    tops = list(zip(numbers(message.topTokens), _floats(message.topLogprobs)))
+    count = message.topCount
+    ends = numbers(message.pieceEnds)
+    pieces = bytes(numbers(message.pieces))
+    columns = zip(
+        numbers(message.tokens),
+        [0] + ends,
+        ends,
+        _floats(message.logprobs),
+        numbers(message.ranks),
+    )
+    return tuple(
+        TokenScore(
+            message.first + i,
+            token,
+            pieces[begin:end],
+            logprob,
+            rank,
+            tuple(tops[i * count : (i + 1) * count]),
+        )
+        for i, (token, begin, end, logprob, rank) in enumerate(columns)
+    )
+
+
+def _floats(vector: Any) -> List[float]:
+    return [] if vector is None else [float(value) for value in vector]
 
 
 def event_of(chunk: Any) -> Union[Event, Failed]:
@@ -60,6 +96,7 @@ def event_of(chunk: Any) -> Union[Event, Failed]:
             text_of(body.text),
             tuple(numbers(body.tokens)),
             tuple(_logprob(entry) for entry in body.logprobs or ()),
+            _scores(body.prompt),
         )
     if kind == ChunkBody.Retract:
         return Retract(seq, body.sequence, body.fromByte, body.fromToken)

@@ -13,6 +13,7 @@ FINISH_REASONS = (
     "length",
     "cancelled",
     "disconnected",
+    "scored",
 )
 
 
@@ -23,6 +24,24 @@ class TokenLogprob:
     token: int
     logprob: float
     raw_logprob: float
+    top: Tuple[Tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class TokenScore:
+    """How likely a given token was: the natural logarithm of the model's own
+    distribution, before penalties and filters, given all tokens before.
+
+    index  place of the token in the prompt; the first of all has no score
+    piece  its bytes, maybe part of a character
+    rank   1: the likeliest
+    """
+
+    index: int
+    token: int
+    piece: bytes
+    logprob: float
+    rank: int
     top: Tuple[Tuple[int, float], ...] = ()
 
 
@@ -42,6 +61,7 @@ class Delta(Event):
     text: str = ""
     tokens: Tuple[int, ...] = ()
     logprobs: Tuple[TokenLogprob, ...] = ()
+    prompt: Tuple[TokenScore, ...] = ()  # of the prompt's tokens
 
 
 @dataclass(frozen=True)
@@ -79,6 +99,10 @@ class Receipt:
     preemptions: int = 0
     page_seconds: float = 0.0
     cost: float = 0.0
+    scored_tokens: int = 0
+    log_likelihood: float = 0.0
+    perplexity: float = 0.0
+    likeliest_tokens: int = 0
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,13 @@ class Request:
     model            "" is the daemon's first
     seed             None: random; the receipt says which
     logprobs         alternatives per token, 0: none
+    echo             the prompt's text goes before the answer
+    prompt_logprobs  score every token of the prompt, with so many
+                     alternatives each; None: do not
+    score            generate nothing; the receipt carries the prompt's
+                     log-likelihood
+    continuation     text after `prompt`; with score only its tokens count
+    score_from       index of the first token that counts
     max_tokens       0: until the context is full
     priority         higher is sooner, -100 to 100
     deadline, queue_timeout, keep_for
@@ -56,6 +63,11 @@ class Request:
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     logprobs: int = 0
     want_logprobs: bool = False
+    echo: bool = False
+    prompt_logprobs: Optional[int] = None
+    score: bool = False
+    continuation: str = ""
+    score_from: int = 0
     max_tokens: int = 0
     min_tokens: int = 0
     stop: Sequence[str] = ()
@@ -83,6 +95,7 @@ class Request:
         if not _is_id(self.request_id):
             raise ValueError("request_id must be 32 lower-case hex digits")
         self._check_numbers()
+        self._check_scoring()
 
     def _check_numbers(self) -> None:
         for name, low, high in _RANGES:
@@ -98,6 +111,16 @@ class Request:
         if self.seed is not None and not 0 <= self.seed < 2**64:
             raise ValueError(f"seed is {self.seed}; allowed: 0 to 2**64 - 1")
 
+    def _check_scoring(self) -> None:
+        if not 0 <= (self.prompt_logprobs or 0) <= _WORD:
+            raise ValueError("prompt_logprobs is a count of alternatives")
+        if self.score and self.n != 1:
+            raise ValueError("score generates nothing; leave n out")
+        if self.continuation and not (self.score and self.prompt):
+            raise ValueError("continuation needs score and prompt")
+        if self.continuation and self.score_from:
+            raise ValueError("set one of continuation and score_from")
+
     def pack(self, tenant: str) -> bytes:
         """The Submit frame."""
         message: Any = SubmitT()
@@ -110,6 +133,12 @@ class Request:
         message.sampling = self._sampling()
         message.stopping = self._stopping()
         message.n = self.n
+        message.echo = self.echo
+        message.promptLogprobs = self.prompt_logprobs is not None
+        message.promptTopLogprobs = self.prompt_logprobs or 0
+        message.score = self.score
+        message.continuation = self.continuation or None
+        message.scoreFrom = self.score_from
         message.parseSpecial = self.parse_special
         message.priority = self.priority
         message.deadlineMs = round(self.deadline * 1000)
@@ -159,6 +188,7 @@ _RANGES = (
     ("max_tokens", 0, _WORD),
     ("min_tokens", 0, _WORD),
     ("n", 1, _WORD),
+    ("score_from", 0, _WORD),
     ("priority", -100, 100),
     ("deadline", 0, _WEEK),
     ("queue_timeout", 0, _WEEK),

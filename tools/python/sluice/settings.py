@@ -32,6 +32,22 @@ class Settings:
         return self.endpoint or default_endpoint()
 
 
+def score_of(text: Any, continuation: str, options: Any) -> Request:
+    """The request that scores a text, token ids, or a Request's own."""
+    if isinstance(text, Request):
+        if not text.score:
+            raise ValueError("the Request generates; set score=True")
+        if continuation:
+            raise TypeError("a Request takes no further options")
+        return request_of(text, options)
+    if not isinstance(text, str):
+        options = {**options, "prompt_tokens": tuple(text)}
+        text = ""
+    return Request(
+        prompt=text, continuation=continuation, score=True, **options
+    )
+
+
 def request_of(prompt: Any, options: Any) -> Request:
     """A Request as it is, or one of a prompt and the fields of Request."""
     if isinstance(prompt, Request):

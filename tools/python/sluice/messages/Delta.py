@@ -118,7 +118,18 @@ class Delta(object):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(12))
         return o == 0
 
-def DeltaStart(builder): builder.StartObject(5)
+    # Delta
+    def Prompt(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(14))
+        if o != 0:
+            x = self._tab.Indirect(o + self._tab.Pos)
+            from sluice.messages.TokenScores import TokenScores
+            obj = TokenScores()
+            obj.Init(self._tab.Bytes, x)
+            return obj
+        return None
+
+def DeltaStart(builder): builder.StartObject(6)
 def Start(builder):
     return DeltaStart(builder)
 def DeltaAddSequence(builder, sequence): builder.PrependUint32Slot(0, sequence, 0)
@@ -145,12 +156,16 @@ def AddRungs(builder, rungs):
 def DeltaStartRungsVector(builder, numElems): return builder.StartVector(1, numElems, 1)
 def StartRungsVector(builder, numElems):
     return DeltaStartRungsVector(builder, numElems)
+def DeltaAddPrompt(builder, prompt): builder.PrependUOffsetTRelativeSlot(5, flatbuffers.number_types.UOffsetTFlags.py_type(prompt), 0)
+def AddPrompt(builder, prompt):
+    return DeltaAddPrompt(builder, prompt)
 def DeltaEnd(builder): return builder.EndObject()
 def End(builder):
     return DeltaEnd(builder)
 import sluice.messages.TokenLogprob
+import sluice.messages.TokenScores
 try:
-    from typing import List
+    from typing import List, Optional
 except:
     pass
 
@@ -163,6 +178,7 @@ class DeltaT(object):
         self.text = None  # type: str
         self.logprobs = None  # type: List[sluice.messages.TokenLogprob.TokenLogprobT]
         self.rungs = None  # type: List[int]
+        self.prompt = None  # type: Optional[sluice.messages.TokenScores.TokenScoresT]
 
     @classmethod
     def InitFromBuf(cls, buf, pos):
@@ -204,6 +220,8 @@ class DeltaT(object):
                     self.rungs.append(delta.Rungs(i))
             else:
                 self.rungs = delta.RungsAsNumpy()
+        if delta.Prompt() is not None:
+            self.prompt = sluice.messages.TokenScores.TokenScoresT.InitFromObj(delta.Prompt())
 
     # DeltaT
     def Pack(self, builder):
@@ -233,6 +251,8 @@ class DeltaT(object):
                 for i in reversed(range(len(self.rungs))):
                     builder.PrependUint8(self.rungs[i])
                 rungs = builder.EndVector()
+        if self.prompt is not None:
+            prompt = self.prompt.Pack(builder)
         DeltaStart(builder)
         DeltaAddSequence(builder, self.sequence)
         if self.tokens is not None:
@@ -243,5 +263,7 @@ class DeltaT(object):
             DeltaAddLogprobs(builder, logprobs)
         if self.rungs is not None:
             DeltaAddRungs(builder, rungs)
+        if self.prompt is not None:
+            DeltaAddPrompt(builder, prompt)
         delta = DeltaEnd(builder)
         return delta

@@ -10,3 +10,4 @@ class FinishReason(object):
     length = 3
     cancelled = 4
     disconnected = 5
+    scored = 6

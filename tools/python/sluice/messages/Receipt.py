@@ -134,7 +134,35 @@ class Receipt(object):
             return self._tab.Get(flatbuffers.number_types.Float64Flags, o + self._tab.Pos)
         return 0.0
 
-def ReceiptStart(builder): builder.StartObject(13)
+    # Receipt
+    def ScoredTokens(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(30))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
+        return 0
+
+    # Receipt
+    def LogLikelihood(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(32))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Float64Flags, o + self._tab.Pos)
+        return 0.0
+
+    # Receipt
+    def Perplexity(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(34))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Float64Flags, o + self._tab.Pos)
+        return 0.0
+
+    # Receipt
+    def LikeliestTokens(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(36))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
+        return 0
+
+def ReceiptStart(builder): builder.StartObject(17)
 def Start(builder):
     return ReceiptStart(builder)
 def ReceiptAddModel(builder, model): builder.PrependUOffsetTRelativeSlot(0, flatbuffers.number_types.UOffsetTFlags.py_type(model), 0)
@@ -179,6 +207,18 @@ def StartRungsVector(builder, numElems):
 def ReceiptAddCost(builder, cost): builder.PrependFloat64Slot(12, cost, 0.0)
 def AddCost(builder, cost):
     return ReceiptAddCost(builder, cost)
+def ReceiptAddScoredTokens(builder, scoredTokens): builder.PrependUint32Slot(13, scoredTokens, 0)
+def AddScoredTokens(builder, scoredTokens):
+    return ReceiptAddScoredTokens(builder, scoredTokens)
+def ReceiptAddLogLikelihood(builder, logLikelihood): builder.PrependFloat64Slot(14, logLikelihood, 0.0)
+def AddLogLikelihood(builder, logLikelihood):
+    return ReceiptAddLogLikelihood(builder, logLikelihood)
+def ReceiptAddPerplexity(builder, perplexity): builder.PrependFloat64Slot(15, perplexity, 0.0)
+def AddPerplexity(builder, perplexity):
+    return ReceiptAddPerplexity(builder, perplexity)
+def ReceiptAddLikeliestTokens(builder, likeliestTokens): builder.PrependUint32Slot(16, likeliestTokens, 0)
+def AddLikeliestTokens(builder, likeliestTokens):
+    return ReceiptAddLikeliestTokens(builder, likeliestTokens)
 def ReceiptEnd(builder): return builder.EndObject()
 def End(builder):
     return ReceiptEnd(builder)
@@ -205,6 +245,10 @@ class ReceiptT(object):
         self.pageSeconds = 0.0  # type: float
         self.rungs = None  # type: List[sluice.messages.RungUsage.RungUsageT]
         self.cost = 0.0  # type: float
+        self.scoredTokens = 0  # type: int
+        self.logLikelihood = 0.0  # type: float
+        self.perplexity = 0.0  # type: float
+        self.likeliestTokens = 0  # type: int
 
     @classmethod
     def InitFromBuf(cls, buf, pos):
@@ -242,6 +286,10 @@ class ReceiptT(object):
                     rungUsage_ = sluice.messages.RungUsage.RungUsageT.InitFromObj(receipt.Rungs(i))
                     self.rungs.append(rungUsage_)
         self.cost = receipt.Cost()
+        self.scoredTokens = receipt.ScoredTokens()
+        self.logLikelihood = receipt.LogLikelihood()
+        self.perplexity = receipt.Perplexity()
+        self.likeliestTokens = receipt.LikeliestTokens()
 
     # ReceiptT
     def Pack(self, builder):
@@ -271,5 +319,9 @@ class ReceiptT(object):
         if self.rungs is not None:
             ReceiptAddRungs(builder, rungs)
         ReceiptAddCost(builder, self.cost)
+        ReceiptAddScoredTokens(builder, self.scoredTokens)
+        ReceiptAddLogLikelihood(builder, self.logLikelihood)
+        ReceiptAddPerplexity(builder, self.perplexity)
+        ReceiptAddLikeliestTokens(builder, self.likeliestTokens)
         receipt = ReceiptEnd(builder)
         return receipt

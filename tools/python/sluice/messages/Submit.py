@@ -211,7 +211,35 @@ class Submit(object):
             return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
         return 0
 
-def SubmitStart(builder): builder.StartObject(19)
+    # Submit
+    def PromptTopLogprobs(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(42))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
+        return 0
+
+    # Submit
+    def Score(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(44))
+        if o != 0:
+            return bool(self._tab.Get(flatbuffers.number_types.BoolFlags, o + self._tab.Pos))
+        return False
+
+    # Submit
+    def Continuation(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(46))
+        if o != 0:
+            return self._tab.String(o + self._tab.Pos)
+        return None
+
+    # Submit
+    def ScoreFrom(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(48))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
+        return 0
+
+def SubmitStart(builder): builder.StartObject(23)
 def Start(builder):
     return SubmitStart(builder)
 def SubmitAddId(builder, id): builder.PrependStructSlot(0, flatbuffers.number_types.UOffsetTFlags.py_type(id), 0)
@@ -277,6 +305,18 @@ def AddCascade(builder, cascade):
 def SubmitAddKeepForMs(builder, keepForMs): builder.PrependUint32Slot(18, keepForMs, 0)
 def AddKeepForMs(builder, keepForMs):
     return SubmitAddKeepForMs(builder, keepForMs)
+def SubmitAddPromptTopLogprobs(builder, promptTopLogprobs): builder.PrependUint32Slot(19, promptTopLogprobs, 0)
+def AddPromptTopLogprobs(builder, promptTopLogprobs):
+    return SubmitAddPromptTopLogprobs(builder, promptTopLogprobs)
+def SubmitAddScore(builder, score): builder.PrependBoolSlot(20, score, 0)
+def AddScore(builder, score):
+    return SubmitAddScore(builder, score)
+def SubmitAddContinuation(builder, continuation): builder.PrependUOffsetTRelativeSlot(21, flatbuffers.number_types.UOffsetTFlags.py_type(continuation), 0)
+def AddContinuation(builder, continuation):
+    return SubmitAddContinuation(builder, continuation)
+def SubmitAddScoreFrom(builder, scoreFrom): builder.PrependUint32Slot(22, scoreFrom, 0)
+def AddScoreFrom(builder, scoreFrom):
+    return SubmitAddScoreFrom(builder, scoreFrom)
 def SubmitEnd(builder): return builder.EndObject()
 def End(builder):
     return SubmitEnd(builder)
@@ -313,6 +353,10 @@ class SubmitT(object):
         self.onDisconnect = 0  # type: int
         self.cascade = None  # type: Optional[sluice.messages.CascadePolicy.CascadePolicyT]
         self.keepForMs = 0  # type: int
+        self.promptTopLogprobs = 0  # type: int
+        self.score = False  # type: bool
+        self.continuation = None  # type: str
+        self.scoreFrom = 0  # type: int
 
     @classmethod
     def InitFromBuf(cls, buf, pos):
@@ -366,6 +410,10 @@ class SubmitT(object):
         if submit.Cascade() is not None:
             self.cascade = sluice.messages.CascadePolicy.CascadePolicyT.InitFromObj(submit.Cascade())
         self.keepForMs = submit.KeepForMs()
+        self.promptTopLogprobs = submit.PromptTopLogprobs()
+        self.score = submit.Score()
+        self.continuation = submit.Continuation()
+        self.scoreFrom = submit.ScoreFrom()
 
     # SubmitT
     def Pack(self, builder):
@@ -397,6 +445,8 @@ class SubmitT(object):
             stopping = self.stopping.Pack(builder)
         if self.cascade is not None:
             cascade = self.cascade.Pack(builder)
+        if self.continuation is not None:
+            continuation = builder.CreateString(self.continuation)
         SubmitStart(builder)
         if self.id is not None:
             id = self.id.Pack(builder)
@@ -427,5 +477,10 @@ class SubmitT(object):
         if self.cascade is not None:
             SubmitAddCascade(builder, cascade)
         SubmitAddKeepForMs(builder, self.keepForMs)
+        SubmitAddPromptTopLogprobs(builder, self.promptTopLogprobs)
+        SubmitAddScore(builder, self.score)
+        if self.continuation is not None:
+            SubmitAddContinuation(builder, continuation)
+        SubmitAddScoreFrom(builder, self.scoreFrom)
         submit = SubmitEnd(builder)
         return submit
