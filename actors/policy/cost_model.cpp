@@ -33,10 +33,10 @@ step_shape& step_shape::operator+=(const step_shape& other) {
 }
 
 step_shape shape_of_run(std::uint32_t start, std::uint32_t length,
-                        bool sampled) {
+                        std::uint32_t sampled) {
   const std::uint64_t n = length;
   return {.rows = length,
-          .sampled = sampled ? 1u : 0u,
+          .sampled = sampled,
           .kv_reads = start + n,
           .kv_scores = start * n + n * (n + 1) / 2};
 }

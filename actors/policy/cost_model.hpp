@@ -22,7 +22,7 @@ struct step_shape {
 /// The part of a step that computes positions [start, start + length) of one
 /// sequence: a decode has length 1.
 step_shape shape_of_run(std::uint32_t start, std::uint32_t length,
-                        bool sampled);
+                        std::uint32_t sampled);
 
 /// Seconds for each count; none is negative.
 struct cost_coefficients {

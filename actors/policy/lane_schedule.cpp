@@ -9,7 +9,7 @@ namespace {
 step_shape shape_of(const step_draft& draft) {
   step_shape shape;
   for (const auto& row : draft.rows)
-    shape += shape_of_run(row.start, row.length(), row.sampled);
+    shape += shape_of_run(row.start, row.length(), row.logits());
   return shape;
 }
 

@@ -56,6 +56,9 @@ struct planned_row {
     return tokens.empty() ? 1 : static_cast<std::uint32_t>(tokens.size());
   }
   std::uint32_t end() const { return start + length(); }
+  std::uint32_t logits() const { // positions whose logits are computed
+    return static_cast<std::uint32_t>(next_tokens.size()) + (sampled ? 1 : 0);
+  }
 };
 
 struct step_draft {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/check.hpp"
 #include "kernels/cpu/amx/families.hpp"
 #include "kernels/cpu/amx/tiles.hpp"
 #include "kernels/cpu/ops.hpp"
