@@ -71,6 +71,7 @@ batch_report measure_batches(const batch_plan& plan, const progress_fn& loading,
       *std::max_element(plan.batches.begin(), plan.batches.end());
   const auto tokens = plan.prompt_tokens + plan.decode_tokens;
   engine_driver driver{{.model = plan.model,
+                        .isa = plan.isa,
                         .threads = plan.threads,
                         .sequences = widest,
                         .tokens_each = tokens,

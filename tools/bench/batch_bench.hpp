@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/select.hpp"
 #include "model/weights.hpp"
 #include "tools/bench/measure.hpp"
 #include "tools/bench/statistics.hpp"
@@ -15,6 +16,7 @@ namespace sluice::bench {
 /// What to measure with `sluice bench batch`.
 struct batch_plan {
   std::string model;
+  instruction_set isa = detect();
   std::uint32_t threads = 0;         // 0: one a core
   std::uint32_t prompt_tokens = 128; // of each sequence
   std::uint32_t decode_tokens = 32;  // of each sequence

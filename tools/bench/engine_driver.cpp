@@ -36,7 +36,7 @@ engine_driver::engine_driver(driver_options options,
   if (options_.threads == 0)
     options_.threads = std::max(1u, std::thread::hardware_concurrency());
   engine_ = std::make_unique<engine>(
-      engine_options{static_cast<int>(options_.threads), {}, true});
+      engine_options{static_cast<int>(options_.threads), options_.isa, true});
   load_options loading;
   loading.progress = progress;
   loading.packing = &engine_->packing();

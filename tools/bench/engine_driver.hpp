@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/select.hpp"
 #include "model/engine.hpp"
 #include "tools/bench/measure.hpp"
 
@@ -14,6 +15,7 @@ namespace sluice::bench {
 
 struct driver_options {
   std::string model;               // directory or .gguf file
+  instruction_set isa = detect();
   std::uint32_t threads = 0;       // 0: one a core
   std::uint32_t sequences = 1;     // at a time, at most
   std::uint32_t tokens_each = 512; // of a sequence, prompt and generated

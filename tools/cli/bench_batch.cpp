@@ -9,6 +9,7 @@
 #include "tools/cli/bench_commands.hpp"
 #include "tools/cli/bench_output.hpp"
 #include "tools/cli/exit_code.hpp"
+#include "tools/cli/isa_flag.hpp"
 #include "tools/cli/output.hpp"
 #include "tools/cli/progress_bar.hpp"
 
@@ -121,6 +122,8 @@ void add_bench_batch(CLI::App& bench, int& code) {
                   "Hugging Face directory or .gguf file")
       ->required()
       ->type_name("PATH");
+  auto isa = std::make_shared<std::string>();
+  add_isa_flag(*app, *isa);
   app->add_option("-t,--threads", plan->threads,
                   "Threads that compute, each on its own core; 0: one a core");
   app->add_option("--pp", plan->prompt_tokens,
@@ -142,7 +145,10 @@ void add_bench_batch(CLI::App& bench, int& code) {
                   "Decoding of a round stops early after this; default never")
       ->check(CLI::Range(0.0, 3600.0));
   const auto output = add_bench_output_flags(*app);
-  app->final_callback([=, &code] { code = run(*plan, *output); });
+  app->final_callback([=, &code] {
+    plan->isa = isa_of(*isa);
+    code = run(*plan, *output);
+  });
 }
 
 } // namespace sluice::cli

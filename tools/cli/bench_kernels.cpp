@@ -6,6 +6,7 @@
 #include "tools/cli/bench_commands.hpp"
 #include "tools/cli/bench_output.hpp"
 #include "tools/cli/exit_code.hpp"
+#include "tools/cli/isa_flag.hpp"
 #include "tools/cli/model_types.hpp"
 #include "tools/cli/output.hpp"
 
@@ -23,19 +24,6 @@ struct kernel_flags {
   std::string shape = "llama-1b";
   bench::kernel_plan plan;
 };
-
-instruction_set isa_of(const std::string& text) {
-  if (text.empty())
-    return detect();
-  std::string known;
-  for (const auto isa : available_instruction_sets())
-    known += (known.empty() ? "" : ", ") + std::string{name(isa)};
-  const auto isa = parse_instruction_set(text);
-  if (!isa || !available(*isa))
-    throw client::bad_request{
-        "--isa '" + text + "' is not to be had here; choose one of " + known};
-  return *isa;
-}
 
 const bench::model_shape& shape_of(const std::string& text) {
   std::string known;
@@ -218,9 +206,7 @@ void add_bench_kernels(CLI::App& bench, int& code) {
   auto flags = std::make_shared<kernel_flags>();
   auto& plan = flags->plan;
   plan.choice.rows = {1, 4, 8, 16, 32, 128, 512};
-  app->add_option("--isa", flags->isa,
-                  "amx, avx512, avx2, portable or reference; "
-                  "default: the best of this CPU");
+  add_isa_flag(*app, flags->isa);
   app->add_option("-t,--threads", flags->threads,
                   "Threads that compute, each on its own core; 0: one a core")
       ->check(CLI::Range(0, 1024));
