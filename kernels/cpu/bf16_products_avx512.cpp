@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/bf16_rounding.hpp"
 #include "kernels/cpu/ops.hpp"
 #include "kernels/cpu/panel_dense.hpp"
 #include "kernels/cpu/panel_dense_kernel.hpp"
@@ -32,18 +33,6 @@ tiled_rows shape_of(const activations& x) {
   return {x.rows, x.columns, sizeof(std::uint16_t)};
 }
 
-// One chunk: 32 elements, those past `count` as 0.
-SLUICE_INLINE void round_chunk(const float* x, std::int64_t count,
-                               std::uint16_t* to) {
-  const auto mask =
-      count >= 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << count) - 1;
-  const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), x);
-  const __m512 high =
-      _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), x + 16);
-  _mm512_store_si512(to,
-                     reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
-}
-
 } // namespace
 
 bool has_bf16_products() {
@@ -57,7 +46,8 @@ void round_to_bf16(const matmul_input& input, thread_pool& pool) {
     const float* from = input.x.data + m * input.x.row_stride;
     const tiled_row row = shape.row(m);
     for (std::int64_t k = 0; k < shape.columns; k += 32) {
-      round_chunk(from + k, shape.columns - k, row.at(to, k));
+      round_chunk(from + k, shape.columns - k,
+                  reinterpret_cast<std::byte*>(row.at(to, k)));
     }
   });
 }

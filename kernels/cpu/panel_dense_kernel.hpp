@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/cpu/panel_simd.hpp"
+#include "kernels/cpu/panel_output.hpp"
 #include "kernels/cpu/tiled_rows.hpp"
 
 // Products of x with panels of f32, f16 and bf16. A panel is a sequence of
@@ -125,21 +125,6 @@ struct dense_kernel {
     }
   };
 
-  SLUICE_INLINE void write(std::int64_t row, std::int64_t m, vec sum) const {
-    const std::int64_t left = to.weight.rows - row;
-    if (left <= 0) {
-      return;
-    }
-    const bool whole = left >= panel_rows;
-    if (!to.bias.empty()) {
-      const float* bias = to.bias.data() + row;
-      sum = add(sum,
-                whole ? load(bias) : load_some(bias, static_cast<int>(left)));
-    }
-    float* out = to.out.data + m * to.out.row_stride + row;
-    whole ? store(out, sum) : store_some(out, sum, static_cast<int>(left));
-  }
-
   // What tile t fetches of the panels behind those at `row`.
   template <int Panels>
   read_ahead ahead_of(std::int64_t row, std::int64_t t,
@@ -170,7 +155,7 @@ struct dense_kernel {
     for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
       for (int p = 0; p < Panels; ++p) {
-        write(row + p * panel_rows, m + r, one.sums[r][p]);
+        write_sums(to, row + p * panel_rows, m + r, one.sums[r][p]);
       }
     }
   }

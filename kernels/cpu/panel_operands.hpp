@@ -3,7 +3,7 @@
 
 #include "kernels/contracts.hpp"
 #include "kernels/cpu/panel_group.hpp"
-#include "kernels/cpu/projection.hpp"
+#include "kernels/cpu/panel_output.hpp"
 
 namespace sluice::SLUICE_ISA {
 
@@ -34,15 +34,7 @@ struct panel_operands {
     if constexpr (Format.scales == scale_kind::row) {
       sum = mul(sum, load(reinterpret_cast<const float*>(panel(row))));
     }
-    const std::int64_t left = to.weight.rows - row;
-    const bool whole = left >= panel_rows;
-    const int count = static_cast<int>(left);
-    if (!to.bias.empty()) {
-      const float* bias = to.bias.data() + row;
-      sum = add(sum, whole ? load(bias) : load_some(bias, count));
-    }
-    float* out = to.out.data + m * to.out.row_stride + row;
-    whole ? store(out, sum) : store_some(out, sum, count);
+    write_sums(to, row, m, sum);
   }
 };
 

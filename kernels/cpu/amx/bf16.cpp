@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/amx/families.hpp"
 #include "kernels/cpu/amx/tiles.hpp"
+#include "kernels/cpu/bf16_rounding.hpp"
 #include "kernels/cpu/ops.hpp"
-#include "kernels/cpu/panel_simd.hpp"
+#include "kernels/cpu/panel_output.hpp"
 
 // bf16 panels. x lies in tiles of 16 rows, a chunk of 32 k of all its rows
 // after the other, so that a tile is 1 KB in one piece, like the 16 lines of a
@@ -37,17 +38,6 @@ struct input_tiles {
     return (first * chunks() + chunk * height(first) + m - first) * chunk_bytes;
   }
 };
-
-SLUICE_INLINE void round_chunk(const float* x, std::int64_t count,
-                               std::byte* to) {
-  const auto mask =
-      count >= 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << count) - 1;
-  const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), x);
-  const __m512 high =
-      _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), x + 16);
-  _mm512_store_si512(to,
-                     reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
-}
 
 /// The four C tiles: `Tiles` tiles of x times `Panels` panels.
 template <int Tiles, int Panels>
@@ -179,22 +169,6 @@ struct bf16_kernel {
     session.shape(shapes, first * 32 + second);
   }
 
-  void write(std::int64_t row, std::int64_t m, const float* total) const {
-    const std::int64_t left = to.weight.rows - row;
-    if (left <= 0) {
-      return;
-    }
-    vec sum = load(total);
-    const bool whole = left >= panel_rows;
-    const int count = static_cast<int>(left);
-    if (!to.bias.empty()) {
-      const float* bias = to.bias.data() + row;
-      sum = add(sum, whole ? load(bias) : load_some(bias, count));
-    }
-    float* out = to.out.data + m * to.out.row_stride + row;
-    whole ? store(out, sum) : store_some(out, sum, count);
-  }
-
   template <int Tiles, int Panels>
   tile_block<Tiles, Panels> block_at(std::int64_t row, std::int64_t m,
                                      float* totals) const {
@@ -240,7 +214,8 @@ struct bf16_kernel {
     }
     for (std::int64_t m = 0; m < shape.rows; ++m) {
       for (int p = 0; p < panels; ++p) {
-        write(row + p * panel_rows, m, totals + (m * panels + p) * panel_rows);
+        write_sums(to, row + p * panel_rows, m,
+                   load(totals + (m * panels + p) * panel_rows));
       }
     }
   }
@@ -269,8 +244,8 @@ struct bf16_kernel {
     }
     for (std::int64_t i = 0; i < count; ++i) {
       for (int p = 0; p < panels; ++p) {
-        write(row + p * panel_rows, first + i,
-              totals + i * stride + p * panel_rows);
+        write_sums(to, row + p * panel_rows, first + i,
+                   load(totals + i * stride + p * panel_rows));
       }
     }
   }
