@@ -5,12 +5,16 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "actors/interfaces.hpp"
 #include "actors/lane_frames.hpp"
 #include "actors/lane_measures.hpp"
+#include "actors/departures.hpp"
+#include "actors/page_news.hpp"
 #include "actors/policy/lane_schedule.hpp"
+#include "actors/policy/page_pressure.hpp"
 #include "actors/running_request.hpp"
 
 namespace sluice::actors {
@@ -20,6 +24,7 @@ struct batcher_config {
   std::string model; // as receipts name it
   std::shared_ptr<const tokenizer> text;
   policy::lane_limits limits;
+  policy::preemption_rules preemption;
 };
 
 struct batcher_neighbours {
@@ -53,53 +58,83 @@ public:
   void broken(const char* text);
 
 private:
+  /// What a plan on its way does to pages beside its rows.
+  struct plan_moves {
+    std::vector<std::uint64_t> sequences; // that go to host memory or return
+    std::uint64_t pages = 0;              // copies too
+  };
+
   using clock_point = caf::actor_clock::time_point;
 
   clock_point now() const { return self_->clock().now(); }
 
-  // -- planning ---------------------------------------------------------------
+  // -- planning (batcher_planning.cpp)
   void plan_next();
-  bool is_alive(std::uint64_t sequence) const;
   bool settlement_due() const;
-  void ask_for_pages(std::optional<policy::step_draft> draft);
+  void bring_back();
+  std::vector<page_applicant> applicants();
+  void ask_for_pages(std::optional<policy::step_draft> draft,
+                     std::span<const page_applicant> comers);
+  bool audit_due();
+  void learn_room(const messages::PageGrant& grant);
+  void let_in(const messages::PageGrant& grant);
+  void note_moves(const messages::PageGrant& grant);
   void send_plan(const messages::PageGrant& grant);
+  std::unique_ptr<messages::SequenceStateT>
+  introduce(const policy::planned_row& row);
+  void relieve(const messages::PageGrant& grant);
+  void drop_pages(std::uint64_t sequence);
+  bool is_alive(std::uint64_t sequence) const;
 
-  // -- results ----------------------------------------------------------------
+  // -- results (batcher_results.cpp)
   void learn_from(const messages::StepResult& result);
   void take_rows(const messages::StepResult& result);
   void take_row(const policy::live_row& live, const messages::RowResult& row);
+  void note_progress(const policy::live_row& live,
+                     const messages::RowResult& row);
   bool take_scores(const policy::live_row& live,
                    const messages::RowResult& row);
   void take_token(std::uint64_t sequence, const messages::RowResult& row);
   void count_token(running_request& request);
+  void end_moves(const messages::StepResult& result);
   void tell_scheduler();
 
   void send_delta(std::uint64_t request,
                   std::unique_ptr<messages::DeltaT> delta);
 
-  // -- ends -------------------------------------------------------------------
+  // -- ends
   void end_sequence(running_request& request, std::uint32_t index,
                     messages::FinishReason reason, std::string stop);
   void retire(running_request& request, std::uint32_t index);
   void finish(running_request& request, messages::FinishReason reason);
   void fail(std::uint64_t request, messages::ErrorCode code,
             const std::string& text);
-  void leave(running_request& request, messages::ErrorCode code);
+  void depart(running_request& request, departure gone);
+  void settle(const messages::PageGrant& grant);
+  void close_settled();
   void publish();
 
   batcher_actor::pointer self_;
   batcher_config config_;
   batcher_neighbours to_;
   policy::lane_schedule schedule_;
+  policy::page_pressure pressure_;
+  departures departures_;
   std::map<std::uint64_t, std::unique_ptr<running_request>> requests_;
   std::optional<std::uint64_t> concerned_; // request being handled
 
   bool awaiting_grant_ = false;
   std::optional<policy::step_draft> draft_;
-  std::vector<std::uint64_t> released_; // to tell the page manager
-  std::vector<std::uint64_t> left_;     // to tell the executor
-  std::uint64_t release_barrier_ = 0;   // plan after which pages are free
+  page_news pages_;                         // to tell the page manager
+  std::vector<std::uint64_t> moving_;       // asked for in the grant to come
+  std::vector<std::uint64_t> coming_back_;  // as this
+  std::vector<std::uint64_t> left_;         // to tell the executor
+  std::uint64_t release_barrier_ = 0;       // plan after which pages are free
   std::uint64_t told_finished_ = 0;
+  std::uint64_t next_audit_ = 0;            // plan
+  std::map<std::uint64_t, plan_moves> moves_; // by plan
+  bool step_failed_ = false; // what the rows at hand left in pages is wrong
+  bool stalled_ = false;     // nobody got pages: ask again after a result
 
   lane_news news_;             // what the scheduler gets next
   messages::TokensT outgoing_; // what the publisher gets next

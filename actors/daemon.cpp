@@ -179,18 +179,15 @@ void daemon::impl::spawn_actors() {
 }
 
 void daemon::impl::spawn_lane(const lane_setup& lane) {
-  pages_ = system_->spawn(
-      kv_page_manager,
-      kv_page_manager_config{.lane = lane.lane,
-                             .pool_pages = lane.facts.kv_pages,
-                             .page_tokens = lane.facts.page_tokens});
+  pages_ = system_->spawn(kv_page_manager, pages_of(configuration_, lane));
   executor_ = system_->spawn<caf::detached>(executor, lane.device);
   batcher_ = system_->spawn(
       batcher,
       batcher_config{.lane = lane.lane,
                      .model = lane.profile.model,
                      .text = lane.profile.text,
-                     .limits = limits_of(configuration_, lane.facts)},
+                     .limits = limits_of(configuration_, lane.facts),
+                     .preemption = preemption_of(lane.facts)},
       batcher_neighbours{pages_, executor_, publisher_, scheduler_, meter_});
   caf::anon_send(executor_, open_atom::value, lane.lane, batcher_);
   caf::anon_send(scheduler_, open_atom::value, lane.lane, batcher_);

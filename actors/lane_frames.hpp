@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "actors/page_news.hpp"
 #include "actors/policy/lane_schedule.hpp"
 #include "messages/frame_pool.hpp"
 #include "messages/lane_generated.h"
@@ -17,12 +18,18 @@ struct plan_news {
   std::span<const std::unique_ptr<messages::SequenceStateT>> joined;
   std::span<const messages::PageDelta* const> pages;
   std::span<const std::uint64_t> left;
+  const messages::PageGrant* moves = nullptr; // what it wants moved
 };
 
-/// What a request for pages says besides its needs.
-struct page_news {
-  std::span<const std::uint64_t> release;
+/// A request for pages.
+struct page_question {
+  const policy::step_draft* draft = nullptr; // whose rows need pages, or null
+  std::uint64_t plan = 0;                    // its number, or the next one's
   std::uint64_t finished_plan = 0;
+  const page_news& news;
+  std::span<const page_applicant> applicants;
+  std::span<const std::uint64_t> living; // of an audit
+  bool audited = false;
 };
 
 /// Builds the two frames that a batcher sends every step, in buffers that are
@@ -32,11 +39,9 @@ class lane_frames {
 public:
   explicit lane_frames(std::uint32_t lane = 0) : lane_{lane} {}
 
-  /// @param draft  whose rows need pages; null: none, only the news.
-  /// @param plan   its number, or the next one's.
+  /// Swaps are left out of a question without a draft: a plan must carry them.
   messages::frame<messages::PageRequest>
-  page_request(const policy::step_draft* draft, std::uint64_t plan,
-               const page_news& news);
+  page_request(const page_question& question);
 
   messages::frame<messages::StepPlan> step_plan(const policy::step_draft& draft,
                                                 const plan_news& news);
@@ -50,6 +55,7 @@ private:
   messages::frame_pool<messages::PageRequest> requests_;
   messages::frame_pool<messages::StepPlan> plans_;
   offsets<messages::PageNeed> needs_; // scratch, as all below
+  offsets<messages::PageAdmission> admissions_;
   offsets<messages::SequenceState> joined_;
   offsets<messages::PageDelta> pages_;
   offsets<messages::PlanRow> rows_;

@@ -26,7 +26,41 @@ void lane_measures::add(metric_kind kind, const char* name, double value) {
   samples_.samples.push_back({name, kind, value, {}});
 }
 
-void lane_measures::granted(const messages::PageGrant& grant) {
+void lane_measures::add_pages(const messages::PageCounts& counts) {
+  const auto pages = [this](const char* state, std::uint32_t count) {
+    samples_.samples.push_back({metric::kv_pages, metric_kind::gauge,
+                                static_cast<double>(count),
+                                std::string{"state=\""} + state + "\""});
+  };
+  pages("free", counts.free());
+  pages("active", counts.active());
+  pages("cached", counts.cached());
+  pages("pinned", counts.pinned());
+  pages("in_flight", counts.in_flight());
+  pages("swapped", counts.swapped());
+  const auto set = [this](const char* name, std::uint64_t value) {
+    add(metric_kind::gauge, name, static_cast<double>(value));
+  };
+  set(metric::kv_waste_tokens, counts.waste_tokens());
+  set(metric::prefix_hit_tokens, counts.hit_tokens());
+  set(metric::prefix_missed_tokens, counts.missed_tokens());
+  set(metric::kv_evictions, counts.evictions());
+  set(metric::kv_copies, counts.copies());
+  set(metric::kv_swapped_out, counts.swapped_out());
+  set(metric::kv_swapped_in, counts.swapped_in());
+  set(metric::preemptions, counts.preemptions());
+  set(metric::refused_pins, counts.refused_pins());
+}
+
+void lane_measures::granted(const messages::PageGrant& grant, time_point now,
+                            std::uint32_t outside) {
+  constexpr std::chrono::milliseconds interval{20};
+  const auto* counts = grant.counts();
+  if (counts && (now - last_counts_ >= interval || counts->active() == 0)) {
+    last_counts_ = now;
+    add_pages(*counts);
+    add(metric_kind::gauge, metric::outside, outside);
+  }
   add(metric_kind::gauge, metric::kv_pages_free, grant.free_pages());
   if (grant.lost() && grant.lost()->size() > 0)
     add(metric_kind::counter, metric::ledger_discrepancies,

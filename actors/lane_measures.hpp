@@ -17,8 +17,10 @@ class lane_measures {
 public:
   using time_point = caf::actor_clock::time_point;
 
-  /// The page manager answered.
-  void granted(const messages::PageGrant& grant);
+  /// The page manager answered. What pages are in use for is told now and then
+  /// only, and when none is.
+  void granted(const messages::PageGrant& grant, time_point now,
+               std::uint32_t outside);
 
   /// A result came.
   /// @param more_plans  others were already on their way to the executor when
@@ -43,10 +45,12 @@ public:
 private:
   void add(metric_kind kind, const char* name, double value);
   void add_times(const messages::StepResult& result, time_point now);
+  void add_pages(const messages::PageCounts& counts);
 
   metric_batch samples_;
   std::uint64_t steps_ = 0;
   time_point last_result_{};
+  time_point last_counts_{};
   bool pipeline_was_busy_ = false;
 };
 

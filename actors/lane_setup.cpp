@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 
 #include "config/tenant_weights.hpp"
 #include "kernels/check.hpp"
@@ -65,10 +66,12 @@ lane_options room_of(const config::config& configuration,
                                           .pages = 1,
                                           .page_tokens = options.page_tokens,
                                           .type = options.kv_type});
-  // More pages than all sequences can fill would never be used.
-  const auto useful =
+  // More pages than all sequences can fill are of use to a cache only.
+  const auto fillable =
       std::uint64_t{configuration.scheduling.max_sequences} *
       ((arch.context + options.page_tokens - 1) / options.page_tokens);
+  const auto useful =
+      configuration.memory.prefix_cache ? 4 * fillable : fillable;
   const auto pages =
       std::min(configuration.memory.kv_bytes.count / page_bytes, useful);
   if (pages == 0)
@@ -79,6 +82,10 @@ lane_options room_of(const config::config& configuration,
         "; raise memory.kv_bytes"};
   options.kv_pages =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(pages, UINT32_MAX));
+  // Nobody swaps more than all that runs.
+  options.host_slots = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      {configuration.memory.swap_bytes.count / page_bytes, 4 * fillable,
+       UINT32_MAX}));
   return options;
 }
 
@@ -88,6 +95,15 @@ std::vector<std::uint32_t> ends_of(const loaded_model& model) {
     if (std::find(ends.begin(), ends.end(), token) == ends.end())
       ends.push_back(token);
   return ends;
+}
+
+/// What clients can pin; without a cache nothing.
+std::uint32_t pinned_pages_of(const config::config& configuration,
+                              const lane_facts& facts) {
+  if (!configuration.memory.prefix_cache)
+    return 0;
+  return static_cast<std::uint32_t>(std::uint64_t{facts.kv_pages} *
+                                    configuration.memory.pinned_share / 100);
 }
 
 } // namespace
@@ -130,7 +146,7 @@ policy::lane_capacity capacity_of(const config::config& configuration,
   const auto& tenants = configuration.tenants;
   const auto weights = config::parse_tenant_weights(tenants.weights);
   return {.context_tokens = facts.context,
-          .pool_pages = facts.kv_pages,
+          .pool_pages = facts.kv_pages - pinned_pages_of(configuration, facts),
           .page_tokens = facts.page_tokens,
           .max_sequences = scheduling.max_sequences,
           .max_waiting = configuration.limits.queue,
@@ -144,11 +160,34 @@ policy::lane_capacity capacity_of(const config::config& configuration,
           .weights = {weights.begin(), weights.end()}};
 }
 
+kv_page_manager_config pages_of(const config::config& configuration,
+                                const lane_setup& lane) {
+  std::random_device random;
+  const auto& facts = lane.facts;
+  return {.lane = lane.lane,
+          .pool_pages = facts.kv_pages,
+          .page_tokens = facts.page_tokens,
+          .host_slots = facts.host_slots,
+          .most_pinned_pages = pinned_pages_of(configuration, facts),
+          .prefix_cache = configuration.memory.prefix_cache,
+          .hash_seed = std::uint64_t{random()} << 32 | random(),
+          .scope = {.weights = lane.profile.model,
+                    .kv_type = configuration.memory.kv_type}};
+}
+
+policy::preemption_rules preemption_of(const lane_facts& facts) {
+  constexpr double first_guess = 4e9; // until it has been measured
+  return {.page_tokens = facts.page_tokens,
+          .page_bytes = facts.page_bytes,
+          .swap_bytes_per_second = facts.host_slots > 0 ? first_guess : 0};
+}
+
 policy::lane_limits limits_of(const config::config& configuration,
                               const lane_facts& facts) {
   return {.context_tokens = facts.context,
           .step_tokens = configuration.scheduling.step_tokens,
           .pipeline_depth = configuration.scheduling.pipeline_depth,
+          .page_tokens = facts.page_tokens,
           .itl_target = configuration.scheduling.itl_target,
           .prompt_share = configuration.scheduling.prompt_share / 100.0,
           .costs = policy::starting_costs(facts.weight_bytes)};

@@ -5,8 +5,10 @@
 #include <string>
 
 #include "actors/gateway.hpp"
+#include "actors/kv_page_manager.hpp"
 #include "actors/policy/admission.hpp"
 #include "actors/policy/lane_schedule.hpp"
+#include "actors/policy/preemption.hpp"
 #include "config/config.hpp"
 #include "messages/limits.hpp"
 #include "model/engine.hpp"
@@ -34,6 +36,14 @@ policy::lane_capacity capacity_of(const config::config& configuration,
                                   const lane_facts& facts);
 policy::lane_limits limits_of(const config::config& configuration,
                               const lane_facts& facts);
+
+/// When its sequences give way, and how.
+policy::preemption_rules preemption_of(const lane_facts& facts);
+
+/// How its pages are kept, with a new secret.
+kv_page_manager_config pages_of(const config::config& configuration,
+                                const lane_setup& lane);
+
 messages::frame_limits frame_limits_of(const config::config& configuration);
 messages::ModelInfoT info_of(const lane_setup& setup);
 

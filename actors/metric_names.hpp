@@ -38,6 +38,21 @@ inline constexpr auto scored_tokens = "sluice_scored_tokens_total";
 // -- KV pages -----------------------------------------------------------------
 inline constexpr auto kv_pages_pool = "sluice_kv_pages_pool"; // gauge
 inline constexpr auto kv_pages_free = "sluice_kv_pages_free"; // gauge
+// By state: free, active, cached, pinned, in_flight; swapped ones lie in host
+// memory, beside the pool.
+inline constexpr auto kv_pages = "sluice_kv_pages"; // gauge
+// Positions that have a page but no KV.
+inline constexpr auto kv_waste_tokens = "sluice_kv_waste_tokens"; // gauge
+inline constexpr auto prefix_hit_tokens = "sluice_prefix_hit_tokens_total";
+inline constexpr auto prefix_missed_tokens =
+    "sluice_prefix_missed_tokens_total";
+inline constexpr auto kv_evictions = "sluice_kv_evictions_total"; // pages
+inline constexpr auto kv_copies = "sluice_kv_copies_total";       // pages
+inline constexpr auto kv_swapped_out = "sluice_kv_swapped_out_pages_total";
+inline constexpr auto kv_swapped_in = "sluice_kv_swapped_in_pages_total";
+inline constexpr auto preemptions = "sluice_preemptions_total"; // recompute
+inline constexpr auto refused_pins = "sluice_refused_pins_total";
+inline constexpr auto outside = "sluice_sequences_preempted"; // gauge, now
 inline constexpr auto ledger_discrepancies =
     "sluice_ledger_discrepancies_total";
 
@@ -58,8 +73,11 @@ inline constexpr auto dropped_parts = "sluice_dropped_parts_total";
 
 /// Counters without labels: shown from the start, at zero.
 inline constexpr std::array counters{
-    prompt_tokens, generated_tokens, scored_tokens, ledger_discrepancies,
-    chunks,        late_terminals,   replays,       gaps,
-    vanished,      refused_frames};
+    prompt_tokens,        generated_tokens,  scored_tokens,
+    ledger_discrepancies, prefix_hit_tokens, prefix_missed_tokens,
+    kv_evictions,         kv_copies,         kv_swapped_out,
+    kv_swapped_in,        preemptions,       refused_pins,
+    chunks,               late_terminals,    replays,
+    gaps,                 vanished,          refused_frames};
 
 } // namespace sluice::actors::metric

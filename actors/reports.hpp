@@ -54,6 +54,9 @@ struct ledger_report {
   std::uint32_t free = 0;
   std::uint32_t active = 0;
   std::uint32_t in_flight = 0;
+  std::uint32_t cached = 0;
+  std::uint32_t pinned = 0;
+  std::uint32_t swapped = 0; // in host memory, beside the pool
 };
 
 /// What a step gave and the pool has, for the scheduler's accounts.
@@ -66,6 +69,7 @@ struct lane_news {
   std::uint32_t lane = 0;
   std::uint32_t free_pages = 0;
   std::uint32_t evictable_pages = 0; // cached, wanted by nobody
+  std::uint32_t outside = 0; // sequences that gave way and are not back
   std::vector<progress> generated;
 };
 

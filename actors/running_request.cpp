@@ -49,14 +49,17 @@ bool running_request::alive() const {
 }
 
 std::unique_ptr<messages::SequenceStateT>
-running_request::state_of(std::uint32_t index) const {
+running_request::state_of(std::uint32_t index,
+                          std::span<const std::uint32_t> tokens,
+                          std::uint32_t computed) const {
   auto state = std::make_unique<messages::SequenceStateT>();
   state->sequence = sequence_key(number(), index);
   state->index = index;
   state->seed = work().seed();
   state->sampling = std::make_unique<messages::SamplingT>();
   work().sampling()->UnPackTo(state->sampling.get());
-  state->tokens.assign(work().prompt()->begin(), work().prompt()->end());
+  state->tokens.assign(tokens.begin(), tokens.end());
+  state->computed = computed;
   state->prompt_tokens = work().prompt()->size();
   state->top_scores = work().prompt_top_logprobs();
   return state;
@@ -97,6 +100,19 @@ void running_request::count_scores(const messages::TokenScores& scores) {
   receipt_.scored_tokens += scores.tokens()->size();
 }
 
+// The siblings share the prompt of the first: that is no cache's merit.
+void running_request::count_entry(std::uint32_t index,
+                                  std::uint32_t cached_tokens) {
+  if (index == 0 && !sequences_[index].entered)
+    receipt_.cached_tokens = cached_tokens;
+  sequences_[index].entered = true;
+}
+
+void running_request::count_usage(double page_seconds) {
+  receipt_.page_seconds += page_seconds;
+  --unsettled_;
+}
+
 std::unique_ptr<messages::ReceiptT>
 running_request::receipt(time_point now) const {
   auto copy = std::make_unique<messages::ReceiptT>();
@@ -107,6 +123,9 @@ running_request::receipt(time_point now) const {
   copy->queue_us = receipt_.queue_us;
   copy->first_token_us = receipt_.first_token_us;
   copy->steps = receipt_.steps;
+  copy->cached_tokens = receipt_.cached_tokens;
+  copy->preemptions = receipt_.preemptions;
+  copy->page_seconds = receipt_.page_seconds;
   copy->total_us = age_us(now);
   copy->scored_tokens = receipt_.scored_tokens;
   copy->log_likelihood = receipt_.log_likelihood;

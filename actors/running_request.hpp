@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <caf/actor_clock.hpp>
@@ -28,7 +29,8 @@ constexpr std::uint32_t index_of(std::uint64_t sequence) {
 /// One sequence of a running request; null output once it has ended.
 struct running_sequence {
   std::optional<sequence_output> output;
-  bool joined = false; // the executor knows it
+  bool joined = false;  // the executor knows it
+  bool entered = false; // it has had pages
 };
 
 /// A request that runs on a lane: what the batcher must remember of it.
@@ -52,7 +54,11 @@ public:
   std::vector<std::uint32_t> living() const; // indices, ascending
 
   /// What the executor must know before a sequence's first row.
-  std::unique_ptr<messages::SequenceStateT> state_of(std::uint32_t index) const;
+  /// @param tokens    all that are known.
+  /// @param computed  of them, how many have their KV.
+  std::unique_ptr<messages::SequenceStateT>
+  state_of(std::uint32_t index, std::span<const std::uint32_t> tokens,
+           std::uint32_t computed) const;
 
   /// What of a sequence's prompt is scored: the sequences share a prompt, so
   /// the first alone.
@@ -64,6 +70,16 @@ public:
   void count_step() { ++receipt_.steps; }
   void count_token(time_point now);
   void count_scores(const messages::TokenScores& scores);
+  /// A sequence of it has entered the lane, for the first time or again.
+  void count_entry(std::uint32_t index, std::uint32_t cached_tokens);
+  void count_preemption() { ++receipt_.preemptions; }
+
+  /// Pages of one of its sequences were given back; what they come to follows.
+  void await_usage() { ++unsettled_; }
+  void count_usage(double page_seconds);
+  double page_seconds() const { return receipt_.page_seconds; }
+  /// Everything that was given back is accounted for.
+  bool is_settled() const { return unsettled_ == 0; }
 
   /// The usage so far, closed at @p now.
   std::unique_ptr<messages::ReceiptT> receipt(time_point now) const;
@@ -76,6 +92,7 @@ private:
 
   messages::frame<messages::Admit> order_;
   std::vector<running_sequence> sequences_;
+  std::uint32_t unsettled_ = 0; // gifts of pages
   messages::ReceiptT receipt_;
   time_point admitted_;
 };

@@ -184,7 +184,7 @@ void scheduler_state::outcome(frame<messages::Outcome> outcome) {
 void scheduler_state::news(const lane_news& news) {
   for (const auto& [request, tokens] : news.generated)
     admission_.generated(request, tokens);
-  admission_.pool_has(news.free_pages, news.evictable_pages);
+  admission_.pool_has(news.free_pages, news.evictable_pages, news.outside);
   if (!admission_.follows_pool())
     return;
   start_ready();

@@ -45,6 +45,9 @@ struct memory_section {
   std::uint32_t page_tokens = 16;
   std::string kv_type = "f16";
   byte_size side_bytes = 1_gib; // of requests, beside KV
+  byte_size swap_bytes = 1_gib; // host memory for KV that gave way
+  bool prefix_cache = true;
+  std::uint32_t pinned_share = 10; // percent of the pages
 };
 
 struct scheduling_section {
@@ -53,7 +56,7 @@ struct scheduling_section {
   std::uint32_t pipeline_depth = 2; // steps planned ahead, the running included
   std::chrono::milliseconds itl_target{0}; // longest step; 0: any
   std::uint32_t prompt_share = 25;         // percent of the decodes' time
-  std::string reserve = "full";            // pages, when a request starts
+  std::string reserve = "prompt";          // pages, when a request starts
 };
 
 struct tenants_section {

@@ -72,6 +72,17 @@ void add_memory(option_list& list, config& c) {
            "What running requests may need beside KV: their tokens and "
            "log-probabilities",
            {1u << 16});
+  list.add("memory.swap_bytes", s.swap_bytes,
+           "Host memory for the KV of sequences that gave way; 0: what they had "
+           "is computed again",
+           {0});
+  list.add("memory.prefix_cache", s.prefix_cache,
+           "Keep what was computed for prompts that begin the same, of the same "
+           "tenant");
+  list.add("memory.pinned_share", s.pinned_share,
+           "KV pages that requests can keep in the cache with pin, in percent "
+           "of all",
+           {0, 90});
 }
 
 void add_scheduling(option_list& list, config& c) {
@@ -93,8 +104,8 @@ void add_scheduling(option_list& list, config& c) {
            {0, 1000});
   list.add(
       "scheduling.reserve", s.reserve,
-      "KV pages that a request must find before it starts: all that it can "
-      "come to need, or its prompt's, which needs preemption",
+      "KV pages that a request must find before it starts: its prompt's (it "
+      "may have to give way later), or all that it can come to need",
       {}, "full|prompt");
 }
 

@@ -116,6 +116,18 @@ std::vector<page_copy> kv_pages::copy_shared(const page_need& need,
   return copies;
 }
 
+std::uint32_t kv_pages::wanted(const page_need& need) const {
+  const auto found = sequences_.find(need.sequence);
+  const auto needed = page_table::pages_for(need.tokens, config_.page_tokens);
+  const auto held =
+      static_cast<std::uint32_t>(ledger_.pages_of(need.sequence).size());
+  const auto fresh = needed > held ? needed - held : 0;
+  if (found == sequences_.end())
+    return fresh;
+  return fresh + static_cast<std::uint32_t>(
+                     shared_entries(found->second, need).size());
+}
+
 std::optional<page_delta> kv_pages::grant(const page_need& need,
                                           std::uint64_t plan) {
   const auto [at, is_new] = sequences_.try_emplace(need.sequence);
@@ -201,6 +213,19 @@ page_usage kv_pages::release(std::uint64_t sequence) {
   sequences_.erase(sequence);
   drain_idle();
   return used;
+}
+
+page_usage kv_pages::discard(std::uint64_t sequence) {
+  auto* s = find(sequence);
+  if (!s)
+    return {};
+  const auto table = ledger_.pages_of(sequence);
+  const std::vector<page_id> pages{table.begin(), table.end()};
+  for (const auto page : pages)
+    if (ledger_.account(page).active == 1)
+      forget(page);
+  s->computed = 0;
+  return release(sequence);
 }
 
 page_usage kv_pages::preempt(std::uint64_t sequence) {

@@ -84,6 +84,10 @@ public:
   /// business.
   page_usage release(std::uint64_t sequence);
 
+  /// release() of a sequence whose pages may hold anything: nothing that is its
+  /// own stays in the cache.
+  page_usage discard(std::uint64_t sequence);
+
   /// release() of a sequence that will be admitted again and recompute what the
   /// cache has lost by then.
   page_usage preempt(std::uint64_t sequence);
@@ -101,6 +105,9 @@ public:
   ///         sequence is not swapped, or the same plan takes it out.
   std::optional<std::vector<page_swap>> swap_in(std::uint64_t sequence,
                                                 std::uint64_t plan);
+
+  /// Pages that grant() would take for a need: what is behind a refusal.
+  std::uint32_t wanted(const page_need& need) const;
 
   // -- every step
 

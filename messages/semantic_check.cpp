@@ -177,7 +177,10 @@ std::optional<std::string> check_ranges(const Submit& submit,
       .within("priority", submit.priority(), -most_priority, most_priority)
       .within("deadline_ms", submit.deadline_ms(), 0, most_wait_ms)
       .within("queue_timeout_ms", submit.queue_timeout_ms(), 0, most_wait_ms)
-      .within("keep_for_ms", submit.keep_for_ms(), 0, most_keep_ms);
+      .within("keep_for_ms", submit.keep_for_ms(), 0, most_keep_ms)
+      .within("keep_cached_ms", submit.keep_cached_ms(), 0, most_keep_ms)
+      .rule(!submit.pin() || !submit.unpin(),
+            "pin and unpin exclude each other; set one of them");
   return check.problem();
 }
 

@@ -50,7 +50,8 @@ view(const flatbuffers::Vector<std::uint32_t>* tokens) {
 lane::lane(std::shared_ptr<const loaded_model> model,
            const lane_options& options, const op_table& ops)
     : options_{options}, transformer_{std::move(model), ops},
-      cache_{shape_of(arch(), options)}, scratch_{transformer_.model(),
+      cache_{shape_of(arch(), options)},
+      mover_{shape_of(arch(), options), options.host_slots}, scratch_{transformer_.model(),
                                                   options.max_step_tokens},
       batch_{limits_of(arch(), options)}, sampler_{ops, arch().vocab},
       isa_{name(ops.isa)} {
@@ -61,6 +62,7 @@ lane::lane(std::shared_ptr<const loaded_model> model,
 void lane::step(const messages::StepPlan& plan, const step_context& context,
                 step_answer& answer) {
   update_sequences(plan);
+  move_pages(plan, answer);
   batch_.clear();
   std::uint32_t index = 0;
   each(plan.rows(), [&](const messages::PlanRow* row) {
@@ -68,6 +70,14 @@ void lane::step(const messages::StepPlan& plan, const step_context& context,
   });
   run_batch(context, answer);
   remember(answer);
+}
+
+void lane::move_pages(const messages::StepPlan& plan, step_answer& answer) {
+  if (!plan.swaps_out() && !plan.swaps_in() && !plan.copies())
+    return;
+  const auto begin = std::chrono::steady_clock::now();
+  mover_.carry_out(plan, cache_);
+  answer.times().moves += std::chrono::steady_clock::now() - begin;
 }
 
 void lane::run_batch(const step_context& context, step_answer& answer) {
@@ -171,6 +181,8 @@ lane_facts lane::facts() const {
           .kv_pages = options_.kv_pages,
           .max_step_tokens = options_.max_step_tokens,
           .kv_bytes = cache_.bytes(),
+          .page_bytes = kv_page_bytes(cache_.shape()),
+          .host_slots = options_.host_slots,
           .weight_bytes = transformer_.model().tensors.memory.bytes(),
           .isa = isa_};
 }

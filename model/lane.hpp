@@ -5,6 +5,7 @@
 #include "messages/lane_generated.h"
 #include "model/lane_batch.hpp"
 #include "model/lane_sequence.hpp"
+#include "model/page_mover.hpp"
 #include "model/sampler.hpp"
 #include "model/step_answer.hpp"
 #include "model/transformer.hpp"
@@ -24,6 +25,7 @@ struct lane_options {
   std::uint32_t page_tokens = 16;      // a power of two, 8..128
   dtype kv_type = dtype::f16;          // f32, f16, bf16 or i8
   std::uint32_t max_step_tokens = 512; // positions of one plan, > 0
+  std::uint32_t host_slots = 0;        // pages that can be swapped out
 };
 
 /// What others must know of a lane.
@@ -35,6 +37,8 @@ struct lane_facts {
   std::uint32_t kv_pages = 0;
   std::uint32_t max_step_tokens = 0;
   std::uint64_t kv_bytes = 0;
+  std::uint64_t page_bytes = 0; // of one KV page
+  std::uint32_t host_slots = 0;
   std::uint64_t weight_bytes = 0;
   std::string isa; // name of the kernels' instruction set
 };
@@ -55,8 +59,8 @@ public:
   lane(std::shared_ptr<const loaded_model> model, const lane_options& options,
        const op_table& ops);
 
-  /// Runs one plan: sequences leave and join, page tables grow, all rows go
-  /// through one forward pass. A row that breaks a rule changes nothing and
+  /// Runs one plan: sequences leave, pages move, sequences join, page tables
+  /// grow, all rows go through one forward pass. A row that breaks a rule changes nothing and
   /// gets a code; the others do not notice.
   /// @param answer  receives an answer for each row, and the times.
   /// @throws contract_violation, std::bad_alloc: the step failed as a whole
@@ -80,6 +84,7 @@ private:
   static constexpr std::size_t remembered_plans = 64;
   static constexpr std::int32_t no_token = -1;
 
+  void move_pages(const messages::StepPlan& plan, step_answer& answer);
   void update_sequences(const messages::StepPlan& plan);
   void join(const messages::SequenceState& state);
   void add_row(const messages::PlanRow& row, std::uint32_t index,
@@ -93,6 +98,7 @@ private:
   lane_options options_;
   transformer transformer_;
   kv_store cache_;
+  page_mover mover_;
   transformer_scratch scratch_;
   lane_batch batch_;
   sampler sampler_;

@@ -26,6 +26,7 @@ lane_sequence::lane_sequence(const messages::SequenceState& state,
   try {
     sampling_ = read_sampling(state, limits.vocab);
     make_room(limits);
+    adopt(state);
     set_pages(0, view(state.pages()));
   } catch (const row_error& error) {
     fault_ = error;
@@ -39,6 +40,21 @@ void lane_sequence::make_room(const sequence_limits& limits) {
     return;
   tokens_.reserve(limits.context);
   seen_ = seen_tokens{limits.vocab, std::min(limits.vocab, limits.context)};
+}
+
+/// KV that others computed is as good as its own; the penalties see its tokens.
+void lane_sequence::adopt(const messages::SequenceState& state) {
+  const auto known = view(state.tokens());
+  if (state.computed() > known.size())
+    throw row_error{messages::ErrorCode::internal,
+                    "sequence " + std::to_string(key_) + ": " +
+                        std::to_string(state.computed()) +
+                        " positions are said to be computed and " +
+                        std::to_string(known.size()) +
+                        " tokens are known; give every token"};
+  length_ = state.computed();
+  if (sampling_.has_penalties())
+    tokens_.assign(known.begin(), known.begin() + length_);
 }
 
 void lane_sequence::apply(const messages::PageDelta& delta) {

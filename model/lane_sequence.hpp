@@ -26,7 +26,8 @@ struct sequence_limits {
 /// holds, and how the next ones are chosen.
 class lane_sequence {
 public:
-  /// A sequence without KV. Bad content is kept as fault().
+  /// A sequence whose first positions have their KV in the pages that it will
+  /// get. Bad content is kept as fault().
   lane_sequence(const messages::SequenceState& state,
                 const sequence_limits& limits);
 
@@ -57,6 +58,7 @@ public:
 
 private:
   void make_room(const sequence_limits& limits);
+  void adopt(const messages::SequenceState& state);
   void set_pages(std::uint32_t first, std::span<const page_id> pages);
 
   std::uint64_t key_;

@@ -212,6 +212,9 @@ messages::PreparedT prepare(std::uint64_t request,
   work.priority = submit.priority();
   work.deadline_ms = submit.deadline_ms();
   work.queue_timeout_ms = submit.queue_timeout_ms();
+  work.keep_cached_ms = submit.keep_cached_ms();
+  work.pin = submit.pin();
+  work.unpin = submit.unpin();
   work.sampling = std::make_unique<messages::SamplingT>();
   work.stopping = std::make_unique<messages::StopRulesT>();
   try {

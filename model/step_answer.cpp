@@ -129,6 +129,7 @@ step_answer::pack(messages::frame_pool<messages::StepResult>& pool) {
   result.add_idle_ns(count_of(times_.idle));
   result.add_kernels_ns(count_of(times_.kernels));
   result.add_sampling_ns(count_of(times_.sampling));
+  result.add_moves_ns(count_of(times_.moves));
   return pool.finish(result.Finish());
 }
 

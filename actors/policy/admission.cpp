@@ -21,8 +21,19 @@ std::uint64_t pages_of(std::uint64_t tokens, const lane_capacity& lane) {
   return (tokens + lane.page_tokens - 1) / lane.page_tokens;
 }
 
+/// Pages of a request that comes to so many tokens a sequence. The sequences
+/// share the full pages of the prompt, but for its last token, which each
+/// computes for itself.
+std::uint64_t pages_up_to(std::uint64_t tokens, const demand& asked,
+                          const lane_capacity& lane) {
+  const auto shared =
+      (std::max(asked.prompt_tokens, 1u) - 1) / lane.page_tokens;
+  const auto all = std::max<std::uint64_t>(pages_of(tokens, lane), shared);
+  return shared + (all - shared) * asked.sequences;
+}
+
 std::uint64_t most_pages(const demand& asked, const lane_capacity& lane) {
-  return pages_of(longest(asked, lane), lane) * asked.sequences;
+  return pages_up_to(longest(asked, lane), asked, lane);
 }
 
 std::uint32_t as_ms(instant time) {
@@ -52,7 +63,7 @@ std::uint32_t admission::reserve_of(const demand& asked) const {
   const auto pages =
       capacity_.reserve == reserve_rule::full
           ? most_pages(asked, capacity_)
-          : pages_of(asked.prompt_tokens, capacity_) * asked.sequences;
+          : pages_up_to(asked.prompt_tokens, asked, capacity_);
   return static_cast<std::uint32_t>(pages);
 }
 
@@ -136,6 +147,8 @@ bool admission::pages_fit(const entry& e) const {
     return reserved_pages_ + e.pages <= capacity_.pool_pages;
   if (running_requests_ == 0)
     return true;
+  if (outside_ > 0)
+    return false; // who gave way comes first
   const auto margin = running_sequences_ + e.asked.sequences;
   return std::uint64_t{reserved_pages_} + e.pages + margin <= available_pages_;
 }

@@ -97,10 +97,13 @@ public:
   /// Takes a request into the queue, or says why not.
   std::optional<refusal> offer(const demand& asked, instant now);
 
-  /// What the lane's pool has: free pages, and cached ones that may be evicted.
-  /// Only reserve_rule::prompt asks.
-  void pool_has(std::uint32_t free_pages, std::uint32_t evictable_pages) {
+  /// What the lane's pool has: free pages, and cached ones that may be evicted;
+  /// and how many sequences gave way and are not back: nobody starts before
+  /// them. Only reserve_rule::prompt asks.
+  void pool_has(std::uint32_t free_pages, std::uint32_t evictable_pages,
+                std::uint32_t outside = 0) {
     available_pages_ = free_pages + evictable_pages;
+    outside_ = outside;
   }
 
   /// Whether pool_has() and generated() change who may start.
@@ -184,6 +187,7 @@ private:
   std::uint32_t reserved_pages_ = 0;
   std::uint64_t side_bytes_ = 0;
   std::uint32_t available_pages_ = 0;
+  std::uint32_t outside_ = 0; // sequences that gave way
   std::uint64_t next_order_ = 0;
 };
 

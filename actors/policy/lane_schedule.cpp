@@ -15,67 +15,127 @@ step_shape shape_of(const step_draft& draft) {
 
 } // namespace
 
-void lane_schedule::join(std::uint64_t sequence,
-                         std::vector<std::uint32_t> prompt,
-                         std::uint32_t max_tokens, prompt_scoring scoring) {
-  auto s = std::make_unique<running_sequence>();
-  s->key = sequence;
-  s->given_tokens = static_cast<std::uint32_t>(prompt.size());
-  s->prompt_tokens = s->given_tokens - (scoring.only ? 1 : 0);
-  s->scoring = scoring;
-  const auto room = limits_.context_tokens - s->prompt_tokens;
-  s->max_tokens = max_tokens == 0 ? room : std::min(max_tokens, room);
-  if (scoring.only)
-    s->max_tokens = 0;
-  s->tokens = std::move(prompt);
-  by_key_[sequence] = s.get();
-  running_.push_back(std::move(s));
+// -- coming and going
+// ----------------------------------------------------------------------
+
+scheduled_sequence* lane_schedule::find(std::uint64_t sequence) const {
+  const auto found = by_key_.find(sequence);
+  return found == by_key_.end() ? nullptr : found->second;
+}
+
+void lane_schedule::join(new_sequence sequence) {
+  auto s = std::make_unique<scheduled_sequence>(
+      std::move(sequence), next_order_++, limits_.context_tokens);
+  by_key_[s->key()] = s.get();
+  const auto behind = std::find_if(
+      running_.begin(), running_.end(),
+      [&](const auto& other) { return other->priority() < s->priority(); });
+  running_.insert(behind, std::move(s));
+}
+
+bool lane_schedule::may_enter(const scheduled_sequence& s) const {
+  if (s.place() != sequence_place::coming)
+    return false;
+  const auto* parent = find(s.parent());
+  return !parent || parent->prompt_done();
+}
+
+std::vector<entry_wish> lane_schedule::wishes() {
+  std::vector<entry_wish> all;
+  for (const auto& s : running_)
+    if (may_enter(*s)) {
+      all.push_back({s->key(), s->most_cached(), s->parent()});
+      s->ask();
+    }
+  return all;
+}
+
+void lane_schedule::enter(std::uint64_t sequence, std::uint32_t computed) {
+  if (auto* s = find(sequence))
+    s->enter(computed);
 }
 
 void lane_schedule::end(std::uint64_t sequence) {
   if (by_key_.erase(sequence) == 0)
     return;
   std::erase_if(running_,
-                [sequence](const auto& s) { return s->key == sequence; });
+                [sequence](const auto& s) { return s->key() == sequence; });
 }
 
-planned_row lane_schedule::decode_row(const running_sequence& s) const {
-  planned_row row{.sequence = s.key, .start = s.planned, .sampled = true};
-  if (s.planned < s.tokens.size())
-    row.tokens.push_back(s.tokens[s.planned]);
-  else
-    row.from = s.last_sample;
-  return row;
+std::vector<std::uint64_t> lane_schedule::keys() const {
+  std::vector<std::uint64_t> all;
+  for (const auto& s : running_)
+    all.push_back(s->key());
+  return all;
 }
 
-planned_row lane_schedule::prompt_row(const running_sequence& s,
-                                      std::uint32_t length) const {
-  const auto end = s.planned + length;
-  planned_row row{.sequence = s.key, .start = s.planned};
-  row.tokens.assign(s.tokens.begin() + s.planned, s.tokens.begin() + end);
-  row.sampled = end == s.prompt_tokens && !s.scoring.only;
-  row.joins = !s.joined;
-  add_scores(row, s);
-  return row;
+// -- giving way
+// ----------------------------------------------------------------------
+
+std::uint32_t lane_schedule::pages_for(std::uint32_t tokens) const {
+  return (tokens + limits_.page_tokens - 1) / limits_.page_tokens;
 }
 
-void lane_schedule::add_scores(planned_row& row, const running_sequence& s) {
-  if (s.scoring.from == 0)
-    return;
-  // A position is scored by the token after it, which may be of a later row.
-  const auto begin = std::max(row.start, s.scoring.from - 1);
-  const auto end = std::min(row.end(), s.given_tokens - 1);
-  if (begin >= end)
-    return;
-  row.score_from = begin - row.start;
-  row.next_tokens.assign(s.tokens.begin() + begin + 1,
-                         s.tokens.begin() + end + 1);
+std::vector<page_holder> lane_schedule::holders() const {
+  std::vector<page_holder> all;
+  for (const auto& s : running_)
+    if (s->is_inside())
+      all.push_back({.sequence = s->key(),
+                     .priority = s->priority(),
+                     .admitted = s->order(),
+                     .pages = pages_for(s->planned()),
+                     .context_tokens = s->planned(),
+                     .progress = s->progress()});
+  return all;
 }
+
+std::vector<page_seeker> lane_schedule::seekers() const {
+  std::vector<page_seeker> all;
+  for (const auto& s : running_)
+    if (s->is_outside() && !s->is_named())
+      all.push_back({.sequence = s->key(),
+                     .priority = s->priority(),
+                     .admitted = s->order(),
+                     .pages = pages_for(std::max<std::uint32_t>(
+                         s->planned() + 1,
+                         static_cast<std::uint32_t>(s->tokens().size())))});
+  return all;
+}
+
+void lane_schedule::give_way(std::uint64_t sequence, enum give_way how) {
+  if (auto* s = find(sequence))
+    s->leave(how == give_way::swap ? sequence_place::swapped
+                                   : sequence_place::dropped);
+}
+
+void lane_schedule::ask_again(std::uint64_t sequence) {
+  if (auto* s = find(sequence))
+    s->leave(sequence_place::coming);
+}
+
+void lane_schedule::come_back(std::uint64_t sequence) {
+  if (auto* s = find(sequence))
+    s->come_back();
+}
+
+bool lane_schedule::is_swapped(std::uint64_t sequence) const {
+  const auto* s = find(sequence);
+  return s && s->place() == sequence_place::swapped;
+}
+
+std::uint32_t lane_schedule::outside() const {
+  return static_cast<std::uint32_t>(
+      std::count_if(running_.begin(), running_.end(),
+                    [](const auto& s) { return s->is_outside(); }));
+}
+
+// -- plans
+// ----------------------------------------------------------------------
 
 void lane_schedule::add_decodes(step_draft& draft, std::uint32_t most) const {
-  std::vector<const running_sequence*> ready;
+  std::vector<const scheduled_sequence*> ready;
   for (const auto& s : running_)
-    if (!s->in_prompt() && s->wants_row())
+    if (s->decodes())
       ready.push_back(s.get());
   if (ready.size() > most) { // the next ones go first
     const auto first = draft.number * most % ready.size();
@@ -85,25 +145,25 @@ void lane_schedule::add_decodes(step_draft& draft, std::uint32_t most) const {
     ready.resize(most);
   }
   for (const auto* s : ready)
-    draft.rows.push_back(decode_row(*s));
+    draft.rows.push_back(s->decode_row());
 }
 
 void lane_schedule::add_prompts(step_draft& draft) {
-  std::vector<const running_sequence*> ready;
+  std::vector<const scheduled_sequence*> ready;
   std::vector<open_prompt> prompts;
   for (const auto& s : running_)
     if (s->in_prompt()) {
       ready.push_back(s.get());
-      prompts.push_back({s->planned, s->prompt_tokens - s->planned});
+      prompts.push_back({s->planned(), s->remaining()});
     }
   const auto lengths = planner_.share(shape_of(draft), prompts, costs_);
   for (std::size_t i = 0; i < ready.size(); ++i)
     if (lengths[i] > 0)
-      draft.rows.push_back(prompt_row(*ready[i], lengths[i]));
+      draft.rows.push_back(ready[i]->prompt_row(lengths[i]));
 }
 
-std::optional<step_draft> lane_schedule::draft() {
-  if (plans_.size() >= limits_.pipeline_depth)
+std::optional<step_draft> lane_schedule::draft(bool even_empty) {
+  if (!has_room())
     return std::nullopt;
   step_draft draft{.number = next_plan_};
   // However many decode, prompts keep a little of the step.
@@ -116,23 +176,14 @@ std::optional<step_draft> lane_schedule::draft() {
   add_decodes(draft, limits_.step_tokens - kept);
   if (prompts)
     add_prompts(draft);
-  if (draft.rows.empty())
+  if (draft.rows.empty() && !even_empty)
     return std::nullopt;
   return draft;
 }
 
-void lane_schedule::commit(const planned_row& row, row_reference where) {
-  auto& s = *by_key_.at(row.sequence);
-  s.planned = row.end();
-  s.joined = true;
-  if (row.sampled) {
-    ++s.samples;
-    s.last_sample = where;
-  }
-}
-
 bool lane_schedule::confirm(step_draft& draft,
-                            std::span<const std::uint64_t> waiting) {
+                            std::span<const std::uint64_t> waiting,
+                            bool even_empty) {
   std::erase_if(draft.rows, [&](const planned_row& row) {
     // A sequence may also have ended while its pages were asked for.
     return !by_key_.contains(row.sequence) ||
@@ -140,14 +191,14 @@ bool lane_schedule::confirm(step_draft& draft,
                waiting.end();
   });
   next_plan_ = draft.number + 1;
-  if (draft.rows.empty())
+  if (draft.rows.empty() && !even_empty)
     return false;
   plan_record plan{.number = draft.number, .shape = shape_of(draft)};
   plan.predicted = costs_.predict(plan.shape);
   for (const auto& row : draft.rows) {
     const auto index = static_cast<std::uint32_t>(plan.rows.size());
-    commit(row, {draft.number, index});
     plan.rows.push_back(live_row_of(row, index));
+    by_key_.at(row.sequence)->plan(row, {draft.number, index});
   }
   plans_.push_back(std::move(plan));
   return true;
@@ -158,6 +209,8 @@ std::optional<step_timing> lane_schedule::measured(std::uint64_t plan,
   if (plans_.empty() || plans_.front().number != plan || took <= instant{0})
     return std::nullopt;
   const auto& record = plans_.front();
+  if (record.rows.empty())
+    return std::nullopt;
   costs_.observe(record.shape, took);
   return step_timing{record.shape, record.predicted, took};
 }
@@ -168,8 +221,9 @@ live_row lane_schedule::live_row_of(const planned_row& row,
   return {.row = index,
           .sequence = row.sequence,
           .sampled = row.sampled,
+          .end = row.end(),
           .scores = static_cast<std::uint32_t>(row.next_tokens.size()),
-          .completes = s.scoring.only && row.end() == s.prompt_tokens};
+          .completes = s.completes(row.end())};
 }
 
 std::vector<live_row> lane_schedule::result(std::uint64_t plan) {
@@ -180,21 +234,18 @@ std::vector<live_row> lane_schedule::result(std::uint64_t plan) {
   std::erase_if(rows, [this](const live_row& row) {
     return !by_key_.contains(row.sequence);
   });
-  // What is scored is scored, even if its KV must be computed again.
   for (const auto& row : rows)
-    by_key_.at(row.sequence)->scoring.from += row.scores;
+    by_key_.at(row.sequence)->done(row.end, row.scores);
   return rows;
 }
 
 bool lane_schedule::append(std::uint64_t sequence, std::uint32_t token) {
-  auto& s = *by_key_.at(sequence);
-  s.tokens.push_back(token);
-  return s.tokens.size() - s.prompt_tokens >= s.max_tokens;
+  return by_key_.at(sequence)->append(token);
 }
 
 const std::vector<std::uint32_t>&
 lane_schedule::tokens(std::uint64_t sequence) const {
-  return by_key_.at(sequence)->tokens;
+  return by_key_.at(sequence)->tokens();
 }
 
 } // namespace sluice::policy

@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/policy/preemption.hpp"
+#include "actors/policy/scheduled_sequence.hpp"
 #include "actors/policy/step_planner.hpp"
 
 namespace sluice::policy {
@@ -18,6 +20,7 @@ struct lane_limits {
   std::uint32_t context_tokens = 0;
   std::uint32_t step_tokens = 512;  // most positions in one step
   std::uint32_t pipeline_depth = 2; // plans on their way at once
+  std::uint32_t page_tokens = 16;   // positions per KV page
   instant itl_target{0};            // longest step of decodes; 0: any
   double prompt_share = 0.25;       // see step_budget
   cost_coefficients costs;          // to start from
@@ -25,40 +28,11 @@ struct lane_limits {
   step_budget budget() const { return {step_tokens, itl_target, prompt_share}; }
 };
 
-/// What of a sequence's prompt is scored: how likely each token is after those
-/// before it. Scores need logits: KV that is there already can stand in for
-/// the positions before `from - 1` only.
-struct prompt_scoring {
-  std::uint32_t from = 0; // index in the prompt of the first; 0: none
-  bool only = false;      // nothing is generated: the last token needs no KV
-};
-
-/// The token that row `row` of plan `plan` samples last.
-struct row_reference {
-  std::uint64_t plan = 0;
-  std::uint32_t row = 0;
-
-  bool operator==(const row_reference&) const = default;
-};
-
-/// One run of positions of a sequence: a prompt chunk or a decode.
-struct planned_row {
+/// Asks for the pages of a sequence that comes, or comes back.
+struct entry_wish {
   std::uint64_t sequence = 0;
-  std::uint32_t start = 0;           // position of the first token
-  std::vector<std::uint32_t> tokens; // empty: one token, named by `from`
-  row_reference from;
-  bool sampled = false;         // the last position's successor is sampled
-  bool joins = false;           // the sequence's first row
-  std::uint32_t score_from = 0; // offset of the first scored position
-  std::vector<std::uint32_t> next_tokens; // after each scored position
-
-  std::uint32_t length() const {
-    return tokens.empty() ? 1 : static_cast<std::uint32_t>(tokens.size());
-  }
-  std::uint32_t end() const { return start + length(); }
-  std::uint32_t logits() const { // positions whose logits are computed
-    return static_cast<std::uint32_t>(next_tokens.size()) + (sampled ? 1 : 0);
-  }
+  std::uint32_t most_cached = 0; // positions that may have KV from elsewhere
+  std::uint64_t parent = 0;      // that has the same prompt; 0: nobody
 };
 
 struct step_draft {
@@ -78,6 +52,7 @@ struct live_row {
   std::uint32_t row = 0;
   std::uint64_t sequence = 0;
   bool sampled = false;
+  std::uint32_t end = 0;    // its positions, and those before, have their KV
   std::uint32_t scores = 0; // scored positions
   bool completes = false;   // the last row of a sequence that is only scored
 };
@@ -87,37 +62,68 @@ struct live_row {
 /// Sequences join and leave at every step. A step takes the decodes first, one
 /// position each, then prompt chunks as step_planner shares the rest out. If
 /// there are more decodes than a step holds, they take turns.
+/// A sequence has rows while it is inside. It enters with the pages that others
+/// have computed for it, may have to give way when pages run out, and comes
+/// back. Siblings of a request enter when the first has computed their prompt.
 /// Plan n + 1 may be made before the result of plan n is known: its decode
 /// rows then name their token by reference. What a plan computed for a
 /// sequence that has ended meanwhile is discarded.
 ///
+///   join() -> wishes() -> enter()
 ///   draft() -> pages are asked for -> confirm() -> executor -> result()
+///   give_way() -> seekers() -> ask_again() or come_back()
 ///
-/// No CAF, clock or I/O.
+/// No CAF, clock or I/O. Unknown sequences are ignored: they may have ended.
 class lane_schedule {
 public:
   explicit lane_schedule(lane_limits limits)
       : limits_{limits}, costs_{limits.costs}, planner_{limits.budget()} {}
 
-  /// A new sequence; its first row comes with a later draft().
-  /// @param prompt      at least one token, fewer than the context.
-  ///                    If it is only scored: at least two, and as many as
-  ///                    the context.
-  /// @param max_tokens  to generate; 0: until the context is full.
-  void join(std::uint64_t sequence, std::vector<std::uint32_t> prompt,
-            std::uint32_t max_tokens, prompt_scoring scoring = {});
+  /// A new sequence, behind all others of its priority.
+  void join(new_sequence sequence);
 
-  /// No further rows for it; unknown sequences are ignored.
+  /// Who can enter as soon as it has pages; each is told once.
+  std::vector<entry_wish> wishes();
+
+  /// A sequence that wished has pages with the KV of its first positions.
+  void enter(std::uint64_t sequence, std::uint32_t computed);
+
+  /// No further rows for it.
   void end(std::uint64_t sequence);
 
   /// The next step, or nothing if the pipeline is full or nobody has work.
-  std::optional<step_draft> draft();
+  /// @param even_empty  a step without rows will do.
+  std::optional<step_draft> draft(bool even_empty = false);
 
   /// Makes a draft a plan on its way; sequences that must wait for pages are
   /// taken out of it first. A draft that is left empty is no plan, but its
   /// number is spent.
-  /// @return false if it was left empty.
-  bool confirm(step_draft& draft, std::span<const std::uint64_t> waiting);
+  /// @param even_empty  a plan without rows is one too.
+  /// @return false if it is no plan.
+  bool confirm(step_draft& draft, std::span<const std::uint64_t> waiting,
+               bool even_empty = false);
+
+  // -- giving way, and coming back
+
+  /// Who holds pages, and what they are worth.
+  std::vector<page_holder> holders() const;
+
+  /// Who gave way, and no plan on its way names.
+  std::vector<page_seeker> seekers() const;
+
+  /// It loses its pages: no rows until it is back.
+  void give_way(std::uint64_t sequence, enum give_way how);
+
+  /// One whose KV was dropped wishes to enter again.
+  void ask_again(std::uint64_t sequence);
+
+  /// One whose KV was in host memory has pages again.
+  void come_back(std::uint64_t sequence);
+
+  bool is_swapped(std::uint64_t sequence) const;
+
+  /// Sequences that gave way and are not back.
+  std::uint32_t outside() const;
 
   /// Learns what the oldest plan on its way took to compute; comes before
   /// result().
@@ -146,30 +152,18 @@ public:
   /// What steps of this lane cost, as learned so far.
   const cost_model& costs() const noexcept { return costs_; }
 
+  std::vector<std::uint64_t> keys() const;
   std::uint32_t sequences() const {
     return static_cast<std::uint32_t>(running_.size());
+  }
+  bool has_room() const { // for one more plan
+    return plans_.size() < limits_.pipeline_depth;
   }
   std::uint32_t plans_on_their_way() const {
     return static_cast<std::uint32_t>(plans_.size());
   }
 
 private:
-  struct running_sequence {
-    std::uint64_t key = 0;
-    std::vector<std::uint32_t> tokens; // known: prompt, then results
-    std::uint32_t prompt_tokens = 0;   // that need KV
-    std::uint32_t given_tokens = 0;    // of the prompt, all in all
-    prompt_scoring scoring;
-    std::uint32_t max_tokens = 0;
-    std::uint32_t planned = 0; // positions that confirmed plans cover
-    std::uint32_t samples = 0; // tokens that confirmed plans sample
-    row_reference last_sample;
-    bool joined = false;
-
-    bool in_prompt() const { return planned < prompt_tokens; }
-    bool wants_row() const { return in_prompt() || samples < max_tokens; }
-  };
-
   struct plan_record {
     std::uint64_t number = 0;
     std::vector<live_row> rows;
@@ -177,21 +171,22 @@ private:
     instant predicted{0};
   };
 
-  planned_row decode_row(const running_sequence& s) const;
-  static void add_scores(planned_row& row, const running_sequence& s);
+  scheduled_sequence* find(std::uint64_t sequence) const;
+  bool may_enter(const scheduled_sequence& s) const;
+  std::uint32_t pages_for(std::uint32_t tokens) const;
   live_row live_row_of(const planned_row& row, std::uint32_t index) const;
-  planned_row prompt_row(const running_sequence& s, std::uint32_t length) const;
   void add_decodes(step_draft& draft, std::uint32_t most) const;
   void add_prompts(step_draft& draft);
-  void commit(const planned_row& row, row_reference where);
 
   lane_limits limits_;
   cost_model costs_;
   step_planner planner_;
-  std::vector<std::unique_ptr<running_sequence>> running_; // by arrival
-  std::unordered_map<std::uint64_t, running_sequence*> by_key_;
+  // By priority, then arrival.
+  std::vector<std::unique_ptr<scheduled_sequence>> running_;
+  std::unordered_map<std::uint64_t, scheduled_sequence*> by_key_;
   std::deque<plan_record> plans_;
   std::uint64_t next_plan_ = 1;
+  std::uint64_t next_order_ = 0;
 };
 
 } // namespace sluice::policy

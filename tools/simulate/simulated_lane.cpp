@@ -62,8 +62,12 @@ void simulated_lane::start_ready() {
 
 void simulated_lane::join(std::uint64_t request, const state& s) {
   const auto context = s.asked.prompt_tokens - s.cached + s.generated;
-  schedule_.join(request, std::vector<std::uint32_t>(context, 0),
-                 s.asked.output_tokens - s.generated);
+  schedule_.join({.key = request,
+                  .prompt = std::vector<std::uint32_t>(context, 0),
+                  .max_tokens = s.asked.output_tokens - s.generated,
+                  .priority = s.asked.priority});
+  schedule_.wishes();
+  schedule_.enter(request, 0);
   running_.insert(request);
 }
 

@@ -23,6 +23,18 @@ std::vector<std::uint32_t> prompt_of(std::uint32_t tokens) {
   return prompt;
 }
 
+/// A sequence that finds nothing in the cache.
+void enter(lane_schedule& schedule, std::uint64_t key,
+           std::vector<std::uint32_t> prompt, std::uint32_t max_tokens,
+           prompt_scoring scoring = {}) {
+  schedule.join({.key = key,
+                 .prompt = std::move(prompt),
+                 .max_tokens = max_tokens,
+                 .scoring = scoring});
+  schedule.wishes();
+  schedule.enter(key, 0);
+}
+
 step_draft next(lane_schedule& schedule) {
   auto draft = schedule.draft();
   BOOST_REQUIRE(draft.has_value());
@@ -36,7 +48,7 @@ BOOST_AUTO_TEST_SUITE(lane_schedule_policy)
 
 BOOST_AUTO_TEST_CASE(cuts_a_prompt_into_chunks_and_samples_after_the_last) {
   lane_schedule schedule{{.context_tokens = 64, .step_tokens = 8}};
-  schedule.join(1, prompt_of(20), 4);
+  enter(schedule, 1, prompt_of(20), 4);
   struct row {
     std::uint32_t start, length;
     bool sampled, joins;
@@ -57,13 +69,13 @@ BOOST_AUTO_TEST_CASE(cuts_a_prompt_into_chunks_and_samples_after_the_last) {
 
 BOOST_AUTO_TEST_CASE(decodes_come_first_and_the_budget_holds) {
   lane_schedule schedule{{.context_tokens = 64, .step_tokens = 6}};
-  schedule.join(1, prompt_of(2), 8);
-  schedule.join(2, prompt_of(2), 8);
+  enter(schedule, 1, prompt_of(2), 8);
+  enter(schedule, 2, prompt_of(2), 8);
   const auto first = next(schedule);
   schedule.result(first.number);
   schedule.append(1, 5);
   schedule.append(2, 6);
-  schedule.join(3, prompt_of(30), 8);
+  enter(schedule, 3, prompt_of(30), 8);
   const auto second = next(schedule);
   BOOST_REQUIRE_EQUAL(second.rows.size(), 3u);
   BOOST_TEST(second.rows[0].sequence == 1u);
@@ -77,7 +89,7 @@ BOOST_AUTO_TEST_CASE(decodes_come_first_and_the_budget_holds) {
 BOOST_AUTO_TEST_CASE(plans_ahead_by_reference_and_discards_past_an_end) {
   lane_schedule schedule{
       {.context_tokens = 64, .step_tokens = 8, .pipeline_depth = 2}};
-  schedule.join(1, prompt_of(3), 8);
+  enter(schedule, 1, prompt_of(3), 8);
   const auto first = next(schedule);
   const auto second = next(schedule); // the first token is not known yet
   BOOST_TEST(second.rows[0].tokens.empty());
@@ -102,7 +114,7 @@ BOOST_AUTO_TEST_CASE(never_plans_past_max_tokens_or_the_context) {
   for (const auto& [prompt, most, context, expected] : table) {
     lane_schedule schedule{
         {.context_tokens = context, .step_tokens = 128, .pipeline_depth = 2}};
-    schedule.join(1, prompt_of(prompt), most);
+    enter(schedule, 1, prompt_of(prompt), most);
     std::uint32_t samples = 0;
     std::uint32_t end = 0;
     std::vector<std::uint64_t> plans;
@@ -121,8 +133,8 @@ BOOST_AUTO_TEST_CASE(never_plans_past_max_tokens_or_the_context) {
 
 BOOST_AUTO_TEST_CASE(waiting_sequences_keep_their_place) {
   lane_schedule schedule{{.context_tokens = 64, .step_tokens = 8}};
-  schedule.join(1, prompt_of(4), 2);
-  schedule.join(2, prompt_of(4), 2);
+  enter(schedule, 1, prompt_of(4), 2);
+  enter(schedule, 2, prompt_of(4), 2);
   auto draft = schedule.draft();
   const std::uint64_t waiting[] = {1};
   BOOST_TEST(schedule.confirm(*draft, waiting));
@@ -135,7 +147,7 @@ BOOST_AUTO_TEST_CASE(waiting_sequences_keep_their_place) {
 
 BOOST_AUTO_TEST_CASE(an_emptied_draft_spends_its_number) {
   lane_schedule schedule{{.context_tokens = 64}};
-  schedule.join(1, prompt_of(4), 2);
+  enter(schedule, 1, prompt_of(4), 2);
   auto draft = schedule.draft();
   schedule.end(1);
   BOOST_TEST(!schedule.confirm(*draft, {}));
@@ -152,12 +164,12 @@ BOOST_AUTO_TEST_CASE(learns_from_steps_and_keeps_to_the_target) {
                           .pipeline_depth = 1,
                           .itl_target = std::chrono::milliseconds{20}}};
   for (std::uint64_t i = 1; i <= 4; ++i)
-    schedule.join(i, prompt_of(20), 10'000);
+    enter(schedule, i, prompt_of(20), 10'000);
   int late = 0;
   int learned = 0;
   for (int step = 0; step < 1500; ++step) {
     if (step == 50)
-      schedule.join(9, prompt_of(16'000), 10);
+      enter(schedule, 9, prompt_of(16'000), 10);
     const auto draft = next(schedule);
     sluice::policy::step_shape shape;
     for (const auto& row : draft.rows)
@@ -183,7 +195,7 @@ BOOST_AUTO_TEST_CASE(learns_from_steps_and_keeps_to_the_target) {
 BOOST_AUTO_TEST_CASE(more_decodes_than_a_step_holds_take_turns) {
   lane_schedule schedule{{.context_tokens = 256, .step_tokens = 4}};
   for (std::uint64_t i = 1; i <= 10; ++i)
-    schedule.join(i, prompt_of(1), 200);
+    enter(schedule, i, prompt_of(1), 200);
   std::map<std::uint64_t, int> steps;
   for (int i = 0; i < 100; ++i) {
     const auto draft = next(schedule);
@@ -215,7 +227,7 @@ BOOST_AUTO_TEST_CASE(random_schedules_cover_every_position_in_order) {
       if (joined < 10 && random() % 2) {
         const auto prompt = 1 + static_cast<std::uint32_t>(random() % 20);
         const auto most = 1 + static_cast<std::uint32_t>(random() % 10);
-        schedule.join(++joined, prompt_of(prompt), most);
+        enter(schedule, ++joined, prompt_of(prompt), most);
         wanted[joined] = prompt + most - 1;
       }
       if (auto draft = schedule.draft(); draft && random() % 4) {
@@ -259,7 +271,7 @@ BOOST_AUTO_TEST_CASE(scored_prompts_carry_the_tokens_of_the_next_chunk) {
   };
   for (const auto& [scoring, rows] : table) {
     lane_schedule schedule{{.context_tokens = 64, .step_tokens = 8}};
-    schedule.join(1, prompt_of(20), 4, scoring);
+    enter(schedule, 1, prompt_of(20), 4, scoring);
     for (const auto& expected : rows) {
       const auto draft = next(schedule);
       const auto& got = draft.rows.at(0);
@@ -281,7 +293,7 @@ BOOST_AUTO_TEST_CASE(scored_prompts_carry_the_tokens_of_the_next_chunk) {
 
 BOOST_AUTO_TEST_CASE(a_scored_text_may_be_as_long_as_the_context) {
   lane_schedule schedule{{.context_tokens = 16, .step_tokens = 32}};
-  schedule.join(1, prompt_of(16), 0, {.from = 1, .only = true});
+  enter(schedule, 1, prompt_of(16), 0, {.from = 1, .only = true});
   const auto draft = next(schedule);
   BOOST_TEST(draft.rows.at(0).length() == 15u);
   BOOST_TEST(draft.rows[0].next_tokens.size() == 15u);

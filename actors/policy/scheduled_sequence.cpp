@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/policy/scheduled_sequence.hpp"
+
+#include <algorithm>
+
+namespace sluice::policy {
+
+scheduled_sequence::scheduled_sequence(new_sequence sequence,
+                                       std::uint64_t order,
+                                       std::uint32_t context_tokens)
+    : key_{sequence.key}, priority_{sequence.priority}, order_{order},
+      parent_{sequence.parent}, tokens_{std::move(sequence.prompt)},
+      given_tokens_{static_cast<std::uint32_t>(tokens_.size())},
+      scoring_{sequence.scoring} {
+  const auto room = context_tokens - std::min(context_tokens, given_tokens_);
+  max_tokens_ =
+      sequence.max_tokens == 0 ? room : std::min(sequence.max_tokens, room);
+  if (scoring_.only)
+    max_tokens_ = 0;
+  known_tokens_ = needing_kv();
+}
+
+/// The last token of a text that is only scored needs no KV.
+std::uint32_t scheduled_sequence::needing_kv() const {
+  return static_cast<std::uint32_t>(tokens_.size()) - (scoring_.only ? 1 : 0);
+}
+
+void scheduled_sequence::enter(std::uint32_t computed) {
+  place_ = sequence_place::inside;
+  known_tokens_ = needing_kv();
+  planned_ = entered_ = computed;
+  joined_ = false;
+  parent_ = 0;
+}
+
+void scheduled_sequence::come_back() {
+  place_ = sequence_place::inside;
+  entered_ = planned_;
+}
+
+std::uint32_t scheduled_sequence::most_cached() const {
+  if (scoring_.from > 0)
+    return scoring_.from - 1;
+  return static_cast<std::uint32_t>(tokens_.size()) - 1;
+}
+
+// -- rows
+// ----------------------------------------------------------------------
+
+planned_row scheduled_sequence::decode_row() const {
+  planned_row row{.sequence = key_, .start = planned_, .sampled = true};
+  if (planned_ < tokens_.size())
+    row.tokens.push_back(tokens_[planned_]);
+  else
+    row.from = last_sample_;
+  return row;
+}
+
+planned_row scheduled_sequence::prompt_row(std::uint32_t length) const {
+  const auto end = planned_ + length;
+  planned_row row{.sequence = key_, .start = planned_};
+  row.tokens.assign(tokens_.begin() + planned_, tokens_.begin() + end);
+  row.sampled = end == known_tokens_ && !scoring_.only;
+  row.joins = !joined_;
+  add_scores(row);
+  return row;
+}
+
+void scheduled_sequence::add_scores(planned_row& row) const {
+  if (scoring_.from == 0)
+    return;
+  // A position is scored by the token after it, which may be of a later row.
+  const auto begin = std::max(row.start, scoring_.from - 1);
+  const auto end = std::min(row.end(), given_tokens_ - 1);
+  if (begin >= end)
+    return;
+  row.score_from = begin - row.start;
+  row.next_tokens.assign(tokens_.begin() + begin + 1,
+                         tokens_.begin() + end + 1);
+}
+
+// -- progress
+// ----------------------------------------------------------------------
+
+void scheduled_sequence::plan(const planned_row& row, row_reference where) {
+  planned_ = row.end();
+  joined_ = true;
+  ++plans_;
+  if (row.sampled) {
+    ++samples_;
+    last_sample_ = where;
+  }
+}
+
+void scheduled_sequence::done(std::uint32_t end, std::uint32_t scores) {
+  --plans_;
+  // What is scored is scored, even if its KV must be computed again.
+  scoring_.from += scores;
+  prompt_done_ = prompt_done_ || end + (scoring_.only ? 1 : 0) >= given_tokens_;
+}
+
+bool scheduled_sequence::append(std::uint32_t token) {
+  tokens_.push_back(token);
+  return tokens_.size() - given_tokens_ >= max_tokens_;
+}
+
+} // namespace sluice::policy
