@@ -53,7 +53,8 @@ void batcher_state::plan_next() {
   bring_back();
   // Whoever enters does so at once: the step is drafted when it has.
   const auto comers = applicants();
-  auto draft = comers.empty() && !stalled_
+  const bool stalled = stalled_ && schedule_.plans_on_their_way() > 0;
+  auto draft = comers.empty() && !stalled
                    ? schedule_.draft(pages_.has_moves())
                    : std::optional<policy::step_draft>{};
   if (draft || !comers.empty() || settlement_due())
@@ -237,8 +238,12 @@ batcher_state::introduce(const policy::planned_row& row) {
 /// will come by waiting; if nobody can give way either, the pool is smaller
 /// than admission was told, and whoever waits must fail.
 void batcher_state::relieve(const messages::PageGrant& grant) {
-  if (!any(grant.waiting()) || pages_.is_urgent())
+  if (!any(grant.waiting()))
     return;
+  if (pages_.is_urgent()) { // pages have come free meanwhile
+    stalled_ = false;
+    return;
+  }
   const bool idle = schedule_.plans_on_their_way() == 0;
   const auto missing = std::max(grant.missing_pages(), idle ? 1u : 0u);
   if (missing == 0)

@@ -135,13 +135,29 @@ def series(stats, name):
     return sum(v for k, v in stats.items() if k.partition("{")[0] == name)
 
 
+def pages_by_state(stats):
+    """What the ledger says its pages are in use for: {"active": 3}."""
+    name = "sluice_kv_pages{"
+    return {
+        key[len(name) :].split('"')[1]: int(value)
+        for key, value in stats.items()
+        if key.startswith(name)
+    }
+
+
 def all_pages_are_free(client):
-    """True if the ledger is all free, with no discrepancy ever."""
+    """True if nobody has a page, in memory or swapped, and there never was a
+    discrepancy. The cache may keep some: that is no use of them."""
     stats = client.stats()
     if series(stats, "sluice_ledger_discrepancies_total") > 0:
         return False
-    free = series(stats, "sluice_kv_pages_free")
-    return free == series(stats, "sluice_kv_pages_pool") > 0
+    states = pages_by_state(stats)
+    unused = series(stats, "sluice_kv_pages_free")
+    unused += states.get("cached", 0) + states.get("pinned", 0)
+    busy = ("active", "in_flight", "swapped")
+    if any(states.get(state, 0) for state in busy):
+        return False
+    return unused == series(stats, "sluice_kv_pages_pool") > 0
 
 
 def run_cli(*arguments, limit=300, **options):

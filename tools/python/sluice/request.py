@@ -43,6 +43,8 @@ class Request:
     priority         higher is sooner, -100 to 100
     deadline, queue_timeout, keep_for
                      seconds from arrival, 0: none
+    keep_cached      seconds that the prompt's KV should stay in the cache
+    pin, unpin       keep it there, within memory.pinned_share; end that
     on_disconnect    "cancel" or "continue_running"
     parse_special    special tokens in the prompt's text become tokens
     request_id       submitting one twice attaches to the first's stream
@@ -79,6 +81,9 @@ class Request:
     deadline: float = 0.0
     queue_timeout: float = 0.0
     keep_for: float = 0.0
+    keep_cached: float = 0.0
+    pin: bool = False
+    unpin: bool = False
     on_disconnect: str = "cancel"
     request_id: str = field(default_factory=new_request_id)
 
@@ -110,6 +115,9 @@ class Request:
             raise ValueError("min_tokens is above max_tokens")
         if self.seed is not None and not 0 <= self.seed < 2**64:
             raise ValueError(f"seed is {self.seed}; allowed: 0 to 2**64 - 1")
+
+        if self.pin and self.unpin:
+            raise ValueError("pin and unpin exclude each other")
 
     def _check_scoring(self) -> None:
         if not 0 <= (self.prompt_logprobs or 0) <= _WORD:
@@ -144,6 +152,9 @@ class Request:
         message.deadlineMs = round(self.deadline * 1000)
         message.queueTimeoutMs = round(self.queue_timeout * 1000)
         message.keepForMs = round(self.keep_for * 1000)
+        message.keepCachedMs = round(self.keep_cached * 1000)
+        message.pin = self.pin
+        message.unpin = self.unpin
         message.onDisconnect = _named(OnDisconnect, self.on_disconnect)
         return frames.pack(message)
 
@@ -193,6 +204,7 @@ _RANGES = (
     ("deadline", 0, _WEEK),
     ("queue_timeout", 0, _WEEK),
     ("keep_for", 0, 24 * 3600),
+    ("keep_cached", 0, 24 * 3600),
 )
 
 

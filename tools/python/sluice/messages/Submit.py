@@ -239,7 +239,28 @@ class Submit(object):
             return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
         return 0
 
-def SubmitStart(builder): builder.StartObject(23)
+    # Submit
+    def KeepCachedMs(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(50))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
+        return 0
+
+    # Submit
+    def Pin(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(52))
+        if o != 0:
+            return bool(self._tab.Get(flatbuffers.number_types.BoolFlags, o + self._tab.Pos))
+        return False
+
+    # Submit
+    def Unpin(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(54))
+        if o != 0:
+            return bool(self._tab.Get(flatbuffers.number_types.BoolFlags, o + self._tab.Pos))
+        return False
+
+def SubmitStart(builder): builder.StartObject(26)
 def Start(builder):
     return SubmitStart(builder)
 def SubmitAddId(builder, id): builder.PrependStructSlot(0, flatbuffers.number_types.UOffsetTFlags.py_type(id), 0)
@@ -317,6 +338,15 @@ def AddContinuation(builder, continuation):
 def SubmitAddScoreFrom(builder, scoreFrom): builder.PrependUint32Slot(22, scoreFrom, 0)
 def AddScoreFrom(builder, scoreFrom):
     return SubmitAddScoreFrom(builder, scoreFrom)
+def SubmitAddKeepCachedMs(builder, keepCachedMs): builder.PrependUint32Slot(23, keepCachedMs, 0)
+def AddKeepCachedMs(builder, keepCachedMs):
+    return SubmitAddKeepCachedMs(builder, keepCachedMs)
+def SubmitAddPin(builder, pin): builder.PrependBoolSlot(24, pin, 0)
+def AddPin(builder, pin):
+    return SubmitAddPin(builder, pin)
+def SubmitAddUnpin(builder, unpin): builder.PrependBoolSlot(25, unpin, 0)
+def AddUnpin(builder, unpin):
+    return SubmitAddUnpin(builder, unpin)
 def SubmitEnd(builder): return builder.EndObject()
 def End(builder):
     return SubmitEnd(builder)
@@ -357,6 +387,9 @@ class SubmitT(object):
         self.score = False  # type: bool
         self.continuation = None  # type: str
         self.scoreFrom = 0  # type: int
+        self.keepCachedMs = 0  # type: int
+        self.pin = False  # type: bool
+        self.unpin = False  # type: bool
 
     @classmethod
     def InitFromBuf(cls, buf, pos):
@@ -414,6 +447,9 @@ class SubmitT(object):
         self.score = submit.Score()
         self.continuation = submit.Continuation()
         self.scoreFrom = submit.ScoreFrom()
+        self.keepCachedMs = submit.KeepCachedMs()
+        self.pin = submit.Pin()
+        self.unpin = submit.Unpin()
 
     # SubmitT
     def Pack(self, builder):
@@ -482,5 +518,8 @@ class SubmitT(object):
         if self.continuation is not None:
             SubmitAddContinuation(builder, continuation)
         SubmitAddScoreFrom(builder, self.scoreFrom)
+        SubmitAddKeepCachedMs(builder, self.keepCachedMs)
+        SubmitAddPin(builder, self.pin)
+        SubmitAddUnpin(builder, self.unpin)
         submit = SubmitEnd(builder)
         return submit
