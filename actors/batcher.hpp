@@ -8,10 +8,10 @@
 #include <span>
 #include <vector>
 
+#include "actors/departures.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/lane_frames.hpp"
 #include "actors/lane_measures.hpp"
-#include "actors/departures.hpp"
 #include "actors/page_news.hpp"
 #include "actors/policy/lane_schedule.hpp"
 #include "actors/policy/page_pressure.hpp"
@@ -125,13 +125,13 @@ private:
 
   bool awaiting_grant_ = false;
   std::optional<policy::step_draft> draft_;
-  page_news pages_;                         // to tell the page manager
-  std::vector<std::uint64_t> moving_;       // asked for in the grant to come
-  std::vector<std::uint64_t> coming_back_;  // as this
-  std::vector<std::uint64_t> left_;         // to tell the executor
-  std::uint64_t release_barrier_ = 0;       // plan after which pages are free
+  page_news pages_;                        // to tell the page manager
+  std::vector<std::uint64_t> moving_;      // asked for in the grant to come
+  std::vector<std::uint64_t> coming_back_; // as this
+  std::vector<std::uint64_t> left_;        // to tell the executor
+  std::uint64_t release_barrier_ = 0;      // plan after which pages are free
   std::uint64_t told_finished_ = 0;
-  std::uint64_t next_audit_ = 0;            // plan
+  std::uint64_t next_audit_ = 0;              // plan
   std::map<std::uint64_t, plan_moves> moves_; // by plan
   bool step_failed_ = false; // what the rows at hand left in pages is wrong
   bool stalled_ = false;     // nobody got pages: ask again after a result

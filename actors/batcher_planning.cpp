@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <spdlog/spdlog.h>
+
 #include "messages/error_code.hpp"
 
 namespace sluice::actors {
@@ -23,6 +25,13 @@ void each(const flatbuffers::Vector<T>* list, Function function) {
 template <class T>
 bool any(const flatbuffers::Vector<T>* list) {
   return list && list->size() > 0;
+}
+
+std::vector<std::uint64_t>
+list_of(const flatbuffers::Vector<std::uint64_t>* list) {
+  if (!list)
+    return {};
+  return {list->begin(), list->end()};
 }
 
 std::uint64_t moved_pages(const messages::PageGrant& grant) {
@@ -54,9 +63,8 @@ void batcher_state::plan_next() {
   // Whoever enters does so at once: the step is drafted when it has.
   const auto comers = applicants();
   const bool stalled = stalled_ && schedule_.plans_on_their_way() > 0;
-  auto draft = comers.empty() && !stalled
-                   ? schedule_.draft(pages_.has_moves())
-                   : std::optional<policy::step_draft>{};
+  auto draft = comers.empty() && !stalled ? schedule_.draft(pages_.has_moves())
+                                          : std::optional<policy::step_draft>{};
   if (draft || !comers.empty() || settlement_due())
     ask_for_pages(std::move(draft), comers);
 }
@@ -90,8 +98,7 @@ void batcher_state::ask_for_pages(std::optional<policy::step_draft> draft,
                                   std::span<const page_applicant> comers) {
   told_finished_ = schedule_.finished_plan();
   const bool audited = audit_due();
-  const auto living =
-      audited ? schedule_.keys() : std::vector<std::uint64_t>{};
+  const auto living = audited ? schedule_.keys() : std::vector<std::uint64_t>{};
   auto question = frames_.page_request({.draft = draft ? &*draft : nullptr,
                                         .plan = schedule_.next_plan(),
                                         .finished_plan = told_finished_,
@@ -134,10 +141,9 @@ void batcher_state::learn_room(const messages::PageGrant& grant) {
   const auto* counts = grant.counts();
   news_.free_pages = grant.free_pages();
   news_.evictable_pages = counts ? counts->evictable() : 0;
-  pressure_.pool_has(
-      {.available = news_.free_pages + news_.evictable_pages,
-       .free_slots = counts ? counts->free_slots() : 0,
-       .anybody_waits = any(grant.waiting())});
+  pressure_.pool_has({.available = news_.free_pages + news_.evictable_pages,
+                      .free_slots = counts ? counts->free_slots() : 0,
+                      .anybody_waits = any(grant.waiting())});
 }
 
 void batcher_state::settle(const messages::PageGrant& grant) {
@@ -157,8 +163,7 @@ void batcher_state::let_in(const messages::PageGrant& grant) {
     const auto tokens = static_cast<std::uint32_t>(match->tokens());
     if (!is_alive(sequence))
       return;
-    requests_.at(request_of(sequence))
-        ->count_entry(index_of(sequence), tokens);
+    requests_.at(request_of(sequence))->count_entry(index_of(sequence), tokens);
     schedule_.enter(sequence, tokens);
   });
   note_moves(grant);
@@ -170,9 +175,8 @@ void batcher_state::note_moves(const messages::PageGrant& grant) {
     schedule_.give_way(sequence, policy::give_way::recompute);
     drop_pages(sequence);
   });
-  each(grant.still_swapped(), [this](std::uint64_t sequence) {
-    std::erase(coming_back_, sequence);
-  });
+  each(grant.still_swapped(),
+       [this](std::uint64_t sequence) { std::erase(coming_back_, sequence); });
   for (const auto sequence : coming_back_)
     schedule_.come_back(sequence);
   moving_.insert(moving_.end(), coming_back_.begin(), coming_back_.end());
@@ -196,10 +200,7 @@ void batcher_state::drop_pages(std::uint64_t sequence) {
 // -------------------------------------------------------------------
 
 void batcher_state::send_plan(const messages::PageGrant& grant) {
-  const std::vector<std::uint64_t> waiting =
-      grant.waiting() ? std::vector<std::uint64_t>{grant.waiting()->begin(),
-                                                   grant.waiting()->end()}
-                      : std::vector<std::uint64_t>{};
+  const auto waiting = list_of(grant.waiting());
   const bool wanted_rows = !draft_->rows.empty();
   if (!schedule_.confirm(*draft_, waiting, moved_pages(grant) > 0)) {
     stalled_ = wanted_rows && !waiting.empty();
@@ -235,20 +236,23 @@ batcher_state::introduce(const policy::planned_row& row) {
 // -------------------------------------------------------------------
 
 /// Somebody waits for pages: others give way. With no plan on its way none
-/// will come by waiting; if nobody can give way either, the pool is smaller
-/// than admission was told, and whoever waits must fail.
+/// will come by waiting: if nobody can give way, those that wait let others
+/// have the step; and if the highest-ranked has no pages then, the pool is
+/// smaller than admission was told.
 void batcher_state::relieve(const messages::PageGrant& grant) {
   if (!any(grant.waiting()))
     return;
-  if (pages_.is_urgent()) { // pages have come free meanwhile
-    stalled_ = false;
+  if (pages_.is_urgent() || told_finished_ < schedule_.finished_plan()) {
+    stalled_ = false; // pages have come free meanwhile: ask again
     return;
   }
   const bool idle = schedule_.plans_on_their_way() == 0;
   const auto missing = std::max(grant.missing_pages(), idle ? 1u : 0u);
   if (missing == 0)
     return;
-  const auto victims = pressure_.relieve(schedule_, missing);
+  auto victims = pressure_.relieve(schedule_, missing);
+  if (victims.empty() && idle)
+    victims = pressure_.step_back(schedule_, list_of(grant.waiting()));
   stalled_ = stalled_ && victims.empty();
   for (const auto& each : victims) {
     requests_.at(request_of(each.sequence))->count_preemption();
@@ -259,9 +263,15 @@ void batcher_state::relieve(const messages::PageGrant& grant) {
     pages_.recompute.push_back(each.sequence);
     drop_pages(each.sequence);
   }
-  if (victims.empty() && idle)
+  if (victims.empty() && idle) {
+    spdlog::error("batcher: sequence {} waits for {} pages and nobody can give "
+                  "way; {} are free, {} can be evicted, {} are pinned",
+                  grant.waiting()->Get(0), grant.missing_pages(),
+                  grant.free_pages(), news_.evictable_pages,
+                  grant.counts() ? grant.counts()->pinned() : 0);
     fail(request_of(grant.waiting()->Get(0)), ErrorCode::ledger_discrepancy,
          "no pages are left for this request, though nobody else has any");
+  }
 }
 
 } // namespace sluice::actors

@@ -157,5 +157,4 @@ void batcher_state::tell_scheduler() {
   news_.generated.clear();
 }
 
-
 } // namespace sluice::actors

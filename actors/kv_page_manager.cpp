@@ -28,8 +28,7 @@ pack_keys(flatbuffers::FlatBufferBuilder& to,
   return list.empty() ? 0 : to.CreateVector(list.data(), list.size());
 }
 
-std::span<const std::uint32_t>
-tokens_of(const messages::PageAdmission& comer) {
+std::span<const std::uint32_t> tokens_of(const messages::PageAdmission& comer) {
   if (!comer.tokens())
     return {};
   return {comer.tokens()->data(), comer.tokens()->size()};
@@ -166,8 +165,8 @@ kv_page_manager_state::admit(const messages::PageAdmission& comer) {
   // Nothing past most_cached may be found: it is told afterwards.
   const auto visible = std::min<std::size_t>(
       tokens.size(), std::size_t{comer.most_cached()} + 1);
-  const auto found = pages_->admit(comer.sequence(), scope,
-                                   tokens.first(visible), worth);
+  const auto found =
+      pages_->admit(comer.sequence(), scope, tokens.first(visible), worth);
   pages_->extend(comer.sequence(), tokens.subspan(visible));
   return found.matched_tokens;
 }
@@ -256,33 +255,23 @@ void kv_page_manager_state::verify() {
 
 messages::PageCounts kv_page_manager_state::counts() const {
   const auto now = pages_->report();
-  return {now.pages.free,
-          now.pages.active,
-          now.pages.cached,
-          now.pages.pinned,
-          now.pages.in_flight,
-          now.pages.swapped,
-          now.free_host_slots,
-          pages_->available_pages() - now.pages.free,
-          now.waste_tokens,
-          now.hit_tokens,
-          now.missed_tokens,
-          now.evictions,
-          now.copies,
-          now.swapped_out_pages,
-          now.swapped_in_pages,
-          now.preemptions,
+  return {now.pages.free,       now.pages.active,
+          now.pages.cached,     now.pages.pinned,
+          now.pages.in_flight,  now.pages.swapped,
+          now.free_host_slots,  pages_->available_pages() - now.pages.free,
+          now.waste_tokens,     now.hit_tokens,
+          now.missed_tokens,    now.evictions,
+          now.copies,           now.swapped_out_pages,
+          now.swapped_in_pages, now.preemptions,
           now.refused_pins};
 }
 
-frame<messages::PageGrant>
-kv_page_manager_state::answer(const request& news) {
+frame<messages::PageGrant> kv_page_manager_state::answer(const request& news) {
   auto& to = grants_.begin();
   std::vector<flatbuffers::Offset<messages::PageDelta>> deltas;
   for (const auto& given : granted_)
-    deltas.push_back(messages::CreatePageDeltaDirect(to, given.sequence,
-                                                     given.first,
-                                                     &given.pages));
+    deltas.push_back(messages::CreatePageDeltaDirect(
+        to, given.sequence, given.first, &given.pages));
   const auto granted = deltas.empty() ? 0 : to.CreateVector(deltas);
   const auto waiting = pack_keys(to, waiting_);
   const auto lost = pack_keys(to, lost_);

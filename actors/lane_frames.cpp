@@ -38,8 +38,9 @@ Offset<messages::PlanRow> pack_row(flatbuffers::FlatBufferBuilder& to,
                                  row.score_from, next_tokens);
 }
 
-Offset<messages::PageAdmission> pack_admission(flatbuffers::FlatBufferBuilder& to,
-                                               const page_applicant& comer) {
+Offset<messages::PageAdmission>
+pack_admission(flatbuffers::FlatBufferBuilder& to,
+               const page_applicant& comer) {
   const auto& work = *comer.work;
   const auto tokens = pack_list(to, comer.tokens);
   const auto tenant = work.tenant() ? to.CreateString(work.tenant()) : 0;
@@ -114,8 +115,9 @@ lane_frames::step_plan(const policy::step_draft& draft, const plan_news& news) {
   const auto swaps_out = moves ? copy_structs(to, moves->swaps_out()) : 0;
   const auto swaps_in = moves ? copy_structs(to, moves->swaps_in()) : 0;
   const auto copies = moves ? copy_structs(to, moves->copies()) : 0;
-  return plans_.finish(messages::CreateStepPlan(
-      to, lane_, draft.number, joined, pages, rows, left, swaps_out, swaps_in, copies));
+  return plans_.finish(messages::CreateStepPlan(to, lane_, draft.number, joined,
+                                                pages, rows, left, swaps_out,
+                                                swaps_in, copies));
 }
 
 } // namespace sluice::actors

@@ -46,10 +46,10 @@ engine_options device_of(const config::config& configuration) {
   if (!configuration.executor.isa.empty()) {
     options.isa = parse_instruction_set(configuration.executor.isa);
     if (!options.isa)
-      throw contract_violation{"executor.isa is '" +
-                               configuration.executor.isa +
-                               "'; choose reference, portable, avx2, avx512, amx "
-                               "or leave it empty"};
+      throw contract_violation{
+          "executor.isa is '" + configuration.executor.isa +
+          "'; choose reference, portable, avx2, avx512, amx "
+          "or leave it empty"};
   }
   return options;
 }

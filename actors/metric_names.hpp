@@ -72,12 +72,23 @@ inline constexpr auto refused_frames = "sluice_refused_frames_total";
 inline constexpr auto dropped_parts = "sluice_dropped_parts_total";
 
 /// Counters without labels: shown from the start, at zero.
-inline constexpr std::array counters{
-    prompt_tokens,        generated_tokens,  scored_tokens,
-    ledger_discrepancies, prefix_hit_tokens, prefix_missed_tokens,
-    kv_evictions,         kv_copies,         kv_swapped_out,
-    kv_swapped_in,        preemptions,       refused_pins,
-    chunks,               late_terminals,    replays,
-    gaps,                 vanished,          refused_frames};
+inline constexpr std::array counters{prompt_tokens,
+                                     generated_tokens,
+                                     scored_tokens,
+                                     ledger_discrepancies,
+                                     prefix_hit_tokens,
+                                     prefix_missed_tokens,
+                                     kv_evictions,
+                                     kv_copies,
+                                     kv_swapped_out,
+                                     kv_swapped_in,
+                                     preemptions,
+                                     refused_pins,
+                                     chunks,
+                                     late_terminals,
+                                     replays,
+                                     gaps,
+                                     vanished,
+                                     refused_frames};
 
 } // namespace sluice::actors::metric

@@ -69,7 +69,7 @@ struct lane_news {
   std::uint32_t lane = 0;
   std::uint32_t free_pages = 0;
   std::uint32_t evictable_pages = 0; // cached, wanted by nobody
-  std::uint32_t outside = 0; // sequences that gave way and are not back
+  std::uint32_t outside = 0;         // sequences that gave way and are not back
   std::vector<progress> generated;
 };
 

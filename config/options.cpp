@@ -72,13 +72,15 @@ void add_memory(option_list& list, config& c) {
            "What running requests may need beside KV: their tokens and "
            "log-probabilities",
            {1u << 16});
-  list.add("memory.swap_bytes", s.swap_bytes,
-           "Host memory for the KV of sequences that gave way; 0: what they had "
-           "is computed again",
-           {0});
-  list.add("memory.prefix_cache", s.prefix_cache,
-           "Keep what was computed for prompts that begin the same, of the same "
-           "tenant");
+  list.add(
+      "memory.swap_bytes", s.swap_bytes,
+      "Host memory for the KV of sequences that gave way; 0: what they had "
+      "is computed again",
+      {0});
+  list.add(
+      "memory.prefix_cache", s.prefix_cache,
+      "Keep what was computed for prompts that begin the same, of the same "
+      "tenant");
   list.add("memory.pinned_share", s.pinned_share,
            "KV pages that requests can keep in the cache with pin, in percent "
            "of all",

@@ -124,8 +124,8 @@ std::uint32_t kv_pages::wanted(const page_need& need) const {
   const auto fresh = needed > held ? needed - held : 0;
   if (found == sequences_.end())
     return fresh;
-  return fresh + static_cast<std::uint32_t>(
-                     shared_entries(found->second, need).size());
+  return fresh +
+         static_cast<std::uint32_t>(shared_entries(found->second, need).size());
 }
 
 std::optional<page_delta> kv_pages::grant(const page_need& need,

@@ -50,11 +50,12 @@ view(const flatbuffers::Vector<std::uint32_t>* tokens) {
 lane::lane(std::shared_ptr<const loaded_model> model,
            const lane_options& options, const op_table& ops)
     : options_{options}, transformer_{std::move(model), ops},
-      cache_{shape_of(arch(), options)},
-      mover_{shape_of(arch(), options), options.host_slots}, scratch_{transformer_.model(),
-                                                  options.max_step_tokens},
-      batch_{limits_of(arch(), options)}, sampler_{ops, arch().vocab},
-      isa_{name(ops.isa)} {
+      cache_{shape_of(arch(), options)}, mover_{shape_of(arch(), options),
+                                                options.host_slots},
+      scratch_{transformer_.model(), options.max_step_tokens}, batch_{limits_of(
+                                                                   arch(),
+                                                                   options)},
+      sampler_{ops, arch().vocab}, isa_{name(ops.isa)} {
   for (auto& plan : recent_)
     plan.last.reserve(options.max_step_tokens);
 }

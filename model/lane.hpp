@@ -60,8 +60,8 @@ public:
        const op_table& ops);
 
   /// Runs one plan: sequences leave, pages move, sequences join, page tables
-  /// grow, all rows go through one forward pass. A row that breaks a rule changes nothing and
-  /// gets a code; the others do not notice.
+  /// grow, all rows go through one forward pass. A row that breaks a rule
+  /// changes nothing and gets a code; the others do not notice.
   /// @param answer  receives an answer for each row, and the times.
   /// @throws contract_violation, std::bad_alloc: the step failed as a whole
   ///         and its rows are taken back.

@@ -60,10 +60,9 @@ admission::admission(lane_capacity capacity)
 }
 
 std::uint32_t admission::reserve_of(const demand& asked) const {
-  const auto pages =
-      capacity_.reserve == reserve_rule::full
-          ? most_pages(asked, capacity_)
-          : pages_up_to(asked.prompt_tokens, asked, capacity_);
+  const auto pages = capacity_.reserve == reserve_rule::full
+                         ? most_pages(asked, capacity_)
+                         : pages_up_to(asked.prompt_tokens, asked, capacity_);
   return static_cast<std::uint32_t>(pages);
 }
 

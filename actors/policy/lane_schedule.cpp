@@ -27,9 +27,10 @@ void lane_schedule::join(new_sequence sequence) {
   auto s = std::make_unique<scheduled_sequence>(
       std::move(sequence), next_order_++, limits_.context_tokens);
   by_key_[s->key()] = s.get();
-  const auto behind = std::find_if(
-      running_.begin(), running_.end(),
-      [&](const auto& other) { return other->priority() < s->priority(); });
+  const auto behind =
+      std::find_if(running_.begin(), running_.end(), [&](const auto& other) {
+        return other->priority() < s->priority();
+      });
   running_.insert(behind, std::move(s));
 }
 

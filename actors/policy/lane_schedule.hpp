@@ -105,7 +105,7 @@ public:
 
   // -- giving way, and coming back
 
-  /// Who holds pages, and what they are worth.
+  /// Who holds pages, and what they are worth; the highest-ranked first.
   std::vector<page_holder> holders() const;
 
   /// Who gave way, and no plan on its way names.

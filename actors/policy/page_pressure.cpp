@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/policy/page_pressure.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace sluice::policy {
@@ -21,6 +22,20 @@ std::vector<victim> page_pressure::relieve(lane_schedule& lane,
   rules.swap_pages = room_.free_slots;
   const auto holders = lane.holders();
   auto victims = choose_victims(holders, missing, rules, lane.costs());
+  for (const auto& each : victims)
+    lane.give_way(each.sequence, each.how);
+  return victims;
+}
+
+std::vector<victim>
+page_pressure::step_back(lane_schedule& lane,
+                         std::span<const std::uint64_t> waiting) {
+  std::vector<victim> victims;
+  const auto holders = lane.holders(); // by rank
+  for (std::size_t i = 1; i < holders.size(); ++i)
+    if (std::ranges::find(waiting, holders[i].sequence) != waiting.end())
+      victims.push_back(
+          {holders[i].sequence, give_way::recompute, holders[i].pages});
   for (const auto& each : victims)
     lane.give_way(each.sequence, each.how);
   return victims;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "actors/policy/lane_schedule.hpp"
@@ -29,8 +30,14 @@ public:
   void moved(std::uint64_t bytes, instant took);
 
   /// Takes sequences out of the lane so that pages come free.
-  /// @return who gave way and how; empty if all but one have.
+  /// @return who gave way and how.
   std::vector<victim> relieve(lane_schedule& lane, std::uint32_t missing);
+
+  /// Takes those out that wait for pages, so that others get the step, but for
+  /// the highest-ranked of all: nobody can make room for that one.
+  /// @return who gave way.
+  std::vector<victim> step_back(lane_schedule& lane,
+                                std::span<const std::uint64_t> waiting);
 
   /// Who may go on; they are still outside.
   std::vector<std::uint64_t> returns(const lane_schedule& lane) const;

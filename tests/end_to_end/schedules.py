@@ -25,7 +25,6 @@ import harness
 import sluice
 
 KV_TYPES = ("f16", "i8")
-PAGE_BYTES = {"f16": 4 * 2 * 4 * 32 * 2, "i8": 4 * 2 * 4 * (32 + 4)}  # a token
 HAPPENED = {
     "preempted": "sluice_preemptions_total",
     "swapped": "sluice_kv_swapped_out_pages_total",
@@ -162,7 +161,24 @@ def alone(model, asks):
     return answers
 
 
-def random_options(dice):
+def kv_bytes_of_a_token(model):
+    """{KV type: bytes}, as the number of pages of a small pool tells."""
+    bytes_of = {}
+    for kv_type in KV_TYPES:
+        size, page = 4 << 20, 8
+        options = {
+            "memory.kv_type": kv_type,
+            "memory.kv_bytes": size,
+            "memory.page_tokens": page,
+        }
+        with harness.Daemon(model, options=options) as daemon:
+            with daemon.client() as client:
+                pages = client.models()[0].kv_pages
+        bytes_of[kv_type] = size // (pages * page)
+    return bytes_of
+
+
+def random_options(dice, token_bytes):
     kv_type = dice.choice(KV_TYPES)
     page_tokens = dice.choice((8, 16, 32))
     # In the smallest a few requests fit; the largest have no room at all.
@@ -170,7 +186,7 @@ def random_options(dice):
     return {
         "memory.kv_type": kv_type,
         "memory.page_tokens": page_tokens,
-        "memory.kv_bytes": positions * PAGE_BYTES[kv_type],
+        "memory.kv_bytes": positions * token_bytes[kv_type],
         "memory.prefix_cache": dice.choice(("true", "true", "false")),
         "memory.swap_bytes": dice.choice((0, 100_000, 10_000_000)),
         "memory.pinned_share": 0,
@@ -182,14 +198,26 @@ def random_options(dice):
     }
 
 
-def run_schedule(model, dice, asks, expected):
-    """Runs one; (what differs, what the pool went through)."""
-    options = random_options(dice)
+def run_schedule(model, dice, asks, expected, token_bytes):
+    """Runs one; (settings, answers, what differs, what the pool went
+    through)."""
+    options = random_options(dice, token_bytes)
     part = dice.sample(asks, dice.randint(len(asks) // 3, len(asks)))
-    cancels = {a: dice.randint(0, 30) for a in part if dice.random() < 0.15}
+    cancels = {
+        ask: dice.randint(0, 30)
+        for ask in part
+        # What looks like the beginning of a stop string is held back, and
+        # comes out when the request is cancelled.
+        if dice.random() < 0.15 and "stop" not in ask.options()
+    }
     with harness.Daemon(model, options=options) as daemon:
         in_flight = dice.choice((8, 32, 128))
-        found = asyncio.run(run_all(daemon.endpoint, part, in_flight, cancels))
+        try:
+            work = run_all(daemon.endpoint, part, in_flight, cancels)
+            found = asyncio.run(work)
+        except Exception:
+            print(f"{options}\n{daemon.log_text()}", flush=True)
+            raise
         with daemon.client() as client:
             free = lambda: harness.all_pages_are_free(client)  # noqa: E731
             harness.wait_until(free, 60, "every KV page is free")
@@ -218,12 +246,15 @@ def run(model, seed, seconds=None, requests=None, count=60, report=print):
     dice = random.Random(seed)
     asks = make_set(dice, count)
     expected = alone(model, asks)
+    token_bytes = kv_bytes_of_a_token(model)
     totals = collections.Counter()
     end = time.monotonic() + (seconds or 1e9)
     schedules = ran = 0
     differing = []
     while time.monotonic() < end and ran < (requests or 1e9):
-        options, size, wrong, went = run_schedule(model, dice, asks, expected)
+        options, size, wrong, went = run_schedule(
+            model, dice, asks, expected, token_bytes
+        )
         schedules += 1
         ran += size
         differing += wrong

@@ -11,6 +11,7 @@ import accuracy
 import contract
 import harness
 import mutated_frames
+import schedules as schedules_
 import sluice
 import streams
 import vanish
@@ -28,6 +29,17 @@ class OutputContractTest(unittest.TestCase):
         rows = harness.records(8)
         differing = contract.compare(harness.PEBBLE, rows, settings)
         self.assertEqual(set(differing.values()), {0}, differing)
+
+
+class SchedulesTest(unittest.TestCase):
+    def test_answers_do_not_depend_on_pools_caches_and_preemption(self):
+        seconds = float(os.environ.get("SCHEDULE_SECONDS", "60"))
+        schedules, ran, differing, happened = schedules_.run(
+            harness.PEBBLE, seed=1, seconds=seconds
+        )
+        print(f"{schedules} schedules, {ran} requests: {happened}")
+        self.assertGreater(ran, 0)
+        self.assertEqual(differing, [])
 
 
 class StreamsTest(unittest.TestCase):

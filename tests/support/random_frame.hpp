@@ -47,7 +47,7 @@ using wire_messages = type_list<Hello, Submit, Accepted, Rejected, Cancel,
 
 /// What passes between actors.
 using lane_messages =
-    type_list<Prepared, Admit, Extend, Truncate, Stop, Outcome,
-              PageRequest, PageGrant, StepPlan, StepResult, Attach, Tokens>;
+    type_list<Prepared, Admit, Extend, Truncate, Stop, Outcome, PageRequest,
+              PageGrant, StepPlan, StepResult, Attach, Tokens>;
 
 } // namespace sluice::testing
