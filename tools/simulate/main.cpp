@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
       "  sluice bench batch --model m.gguf --pp 16 --json > short.json\n"
       "  sluice bench batch --model m.gguf --pp 1024 --b 1,4,16 --json > "
       "long.json\n"
-      "  sluice-simulate --bench short.json long.json --request-rate 20 --requests 10000 "
+      "  sluice-simulate --bench short.json long.json --request-rate 20 "
+      "--requests 10000 "
       "--input-len 512 --output-len 128");
   simulate::flags wanted;
   simulate::add_flags(app, wanted);
