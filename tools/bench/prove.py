@@ -18,7 +18,8 @@ import tempfile
 from types import ModuleType
 
 from comparison.processes import ComparisonError, first_cores, program, run
-from proofs import fairness, simulator, victim
+from proofs import (cancel_storm, fairness, kv_waste, overload, prefix_cache,
+                    simulator, victim)
 from proofs.daemon import Setup
 from proofs.outcome import Outcome
 import sluice
@@ -28,6 +29,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROOFS: dict[str, ModuleType] = {
     "victim": victim,
     "fairness": fairness,
+    "overload": overload,
+    "cancel-storm": cancel_storm,
+    "prefix-cache": prefix_cache,
+    "kv-waste": kv_waste,
     "simulator": simulator,
 }
 

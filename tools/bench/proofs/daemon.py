@@ -120,10 +120,17 @@ def series(stats: Mapping[str, float], name: str) -> float:
                if key.partition("{")[0] == name)
 
 
+def pages_in(stats: Mapping[str, float], state: str) -> float:
+    """KV pages in a state, of daemons that tell; else 0."""
+    return sum(value for key, value in stats.items()
+               if key.startswith("sluice_kv_pages{")
+               and f'state="{state}"' in key)
+
+
 def pages_in_use(stats: Mapping[str, float]) -> float:
-    """Pages that are neither free nor cached for later."""
+    """Pages that are neither free nor kept for later requests."""
     idle = series(stats, "sluice_kv_pages_free")
-    idle += series(stats, "sluice_kv_pages_cached")
+    idle += pages_in(stats, "cached") + pages_in(stats, "pinned")
     return series(stats, "sluice_kv_pages_pool") - idle
 
 

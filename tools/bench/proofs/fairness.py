@@ -20,7 +20,8 @@ RATIO = 20  # requests of the flood for one of the quiet tenant
 
 
 def add_options(add: Any) -> None:
-    add("--seconds", type=float, default=6, help="of flood; default 6")
+    add("--quiet-requests", type=int, default=8,
+        help="of the quiet tenant; default 8")
     add("--flood", type=float, default=2,
         help="requests for one that can be served; default 2")
     add("--max-sequences", type=int, default=4, help="default 4")
@@ -29,7 +30,7 @@ def add_options(add: Any) -> None:
     add("--seed", type=int, default=1)
 
 
-LONG = {"seconds": 60.0, "max_sequences": 8, "input_len": 128,
+LONG = {"quiet_requests": 100, "max_sequences": 8, "input_len": 128,
         "output_len": 32}
 
 
@@ -41,19 +42,21 @@ async def flood(daemon: Daemon, options: argparse.Namespace, rate: float,
     quiet, loud = Crowd(), Crowd()
     async with daemon.async_client(tenant=quiet_tenant) as one, \
             daemon.async_client(tenant="loud") as other:
-        begin = time.perf_counter()
+        await asyncio.gather(one.health(), other.health())
 
-        async def send(client: Any, crowd: Crowd, pace: float) -> None:
-            at = begin + source.expovariate(pace)
-            while at < begin + options.seconds:
+        async def send(client: Any, crowd: Crowd, pace: float,
+                       count: int) -> None:
+            at = time.perf_counter()
+            for _ in range(count):
+                at += source.expovariate(pace)
                 await pause_until(at)
                 prompt = prompt_of(options.input_len, source.randrange(1 << 30),
                                    vocabulary)
                 crowd.send(client, request(prompt, options.output_len))
-                at += source.expovariate(pace)
 
-        await asyncio.gather(send(other, loud, rate),
-                             send(one, quiet, rate / RATIO))
+        count = options.quiet_requests
+        await asyncio.gather(send(other, loud, rate, RATIO * count),
+                             send(one, quiet, rate / RATIO, count))
         await quiet.all_ended()
         await loud.all_ended()
     return quiet.tracks, loud.tracks

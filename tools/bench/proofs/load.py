@@ -131,7 +131,12 @@ async def pause_until(when: float) -> None:
     await asyncio.sleep(max(0.0, when - time.perf_counter()))
 
 
-def milliseconds(seconds: Iterable[float], percent: float) -> Optional[float]:
+def rank(values: Iterable[float], percent: float) -> Optional[float]:
     """A percentile; nothing of nothing."""
-    values = list(seconds)
-    return percentile(values, percent) * 1e3 if values else None
+    some = list(values)
+    return percentile(some, percent) if some else None
+
+
+def milliseconds(seconds: Iterable[float], percent: float) -> Optional[float]:
+    """The same, of times."""
+    return rank((second * 1e3 for second in seconds), percent)
