@@ -67,7 +67,7 @@ class StatsTest(unittest.TestCase):
 class VictimTest(unittest.TestCase):
     def test_a_gap_that_spans_the_prompt_counts(self):
         stream = track(0, 1.0, 2.0, 9.0, 10.0)
-        seen = victim.Seen(1.0, [stream], 3.0, 8.0, 10.5)
+        seen = victim.Seen(1.0, [[stream]], 3.0, 8.0, 10.5)
         row = seen.row("x")
         self.assertEqual(row["longest gap ms"], 7000)
         self.assertEqual(row["before p99 ITL ms"], 6940)

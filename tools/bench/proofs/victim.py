@@ -13,10 +13,11 @@ from typing import Any, Optional
 
 from comparison.processes import ComparisonError, program, serving
 from comparison.servers import free_port, wait_healthy
-from comparison.streams import Stream, body_of, read_answer
+from comparison.streams import Stream, Work, body_of, drive, read_answer
 
 from .daemon import Daemon, Setup, running
-from .load import (ENDED, Crowd, Track, milliseconds, pause_until, prompt_of, request)
+from .load import (ENDED, Crowd, Track, follow, milliseconds, pause_until,
+                   prompt_of, request)
 from .outcome import Outcome, say
 
 MODEL = "llama-160m:32768"
@@ -32,8 +33,8 @@ def add_options(add: Any) -> None:
         help="tokens of the long prompt, at most the context; default 1500")
     add("--quiet", type=float, default=0.5,
         help="seconds before the prompt arrives; default 0.5")
-    add("--victim-tokens", type=int, default=1024,
-        help="that each of them may generate; default 1024")
+    add("--victim-tokens", type=int, default=256,
+        help="of a stream, then the next one starts; default 256")
     add("--itl-targets", default="0,50",
         help="milliseconds, 0: unset; default 0,50")
     add("--kv-bytes", default="1GiB", help="memory.kv_bytes; default 1GiB")
@@ -42,8 +43,8 @@ def add_options(add: Any) -> None:
         help="passed to the server; may be repeated")
 
 
-LONG = {"prompt": 16384, "quiet": 5.0, "victim_tokens": 6000,
-        "itl_targets": "0,50,100,200", "kv_bytes": "4GiB"}
+LONG = {"prompt": 16384, "quiet": 10.0, "itl_targets": "0,20,50",
+        "kv_bytes": "4GiB"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Plan:
     """What both servers are asked."""
 
     prompts: list[list[int]]  # of the victims
-    tokens: int  # that a victim may generate
+    tokens: int  # of a victim's stream
     intruder: list[int]
     quiet: float
 
@@ -68,84 +69,93 @@ def plan_of(options: argparse.Namespace, context: int,
 
 @dataclass
 class Seen:
-    """When the prompt came and had its first token, and what the others got."""
+    """When the prompt came and had its first token, and what the others got.
+
+    victims  each one's streams, one after the other
+    """
 
     began: float
-    victims: list[Track]
+    victims: list[list[Track]]
     arrived: float
     first_token: float
     over: float = 0.0
 
+    @property
+    def streams(self) -> list[Track]:
+        return [stream for victim in self.victims for stream in victim]
+
     def row(self, name: str) -> dict[str, Any]:
         calm = (self.began, self.arrived)
-        stormy = (self.arrived, self.until)
+        stormy = (self.arrived, self.first_token)
         before, during = self._rate(*calm), self._rate(*stormy)
         after = self._rate(self.first_token, self.over)
         return {"server": name,
                 "before tokens/s": before,
                 "beside tokens/s": during,
                 "after tokens/s": after,
-                # Contexts have grown meanwhile: hence the mean of both.
                 "rate kept %": 200 * during / (before + after),
                 "before p99 ITL ms": self._itl(*calm, 99),
+                "beside p50 ITL ms": self._itl(*stormy, 50),
                 "beside p99 ITL ms": self._itl(*stormy, 99),
                 "longest gap ms": self._itl(*stormy, 100),
                 "prompt's TTFT s": self.first_token - self.arrived}
 
-    @property
-    def until(self) -> float:
-        """The prompt's first token, or a victim that was done before."""
-        ends = [v.ended for v in self.victims if v.ended]
-        return min([self.first_token, *ends])
-
     def _rate(self, begin: float, end: float) -> float:
-        tokens = sum(v.tokens_between(begin, end) for v in self.victims)
+        tokens = sum(s.tokens_between(begin, end) for s in self.streams)
         return tokens / (end - begin)
 
     def _itl(self, begin: float, end: float,
              percent: float) -> Optional[float]:
         """Of gaps that are at least partly in the time."""
         return milliseconds(
-            (after - before for v in self.victims
-             for before, after in zip(v.times, v.times[1:])
+            (after - before for s in self.streams
+             for before, after in zip(s.times, s.times[1:])
              if after > begin and before < end), percent)
 
     def go_on(self) -> bool:
-        """All victims have had a token since, or are done."""
-        return all(v.ended or v.times[-1] > self.first_token
-                   for v in self.victims)
+        """All victims have had a token since."""
+        return all(any(s.times and s.times[-1] > self.first_token
+                       for s in victim[-2:]) for victim in self.victims)
 
     def end(self) -> Seen:
         self.over = time.perf_counter()
         return self
 
 
+async def be_victim(client: Any, plan: Plan, prompt: list[int],
+                    streams: list[Track]) -> None:
+    """One stream after the other, so that contexts stay short."""
+    while True:
+        streams.append(Track())
+        await follow(client, request(prompt, plan.tokens), streams[-1])
+        if streams[-1].outcome != ENDED:
+            return
+
+
 async def disturb(daemon: Daemon, plan: Plan, found: Outcome) -> Seen:
     """Victims decode until the intruder has its first token."""
-    crowd = Crowd()
     async with daemon.async_client() as client:
         await client.health()
-        for prompt in plan.prompts:
-            crowd.send(client, request(prompt, plan.tokens))
-        victims = list(crowd.tracks)
-        while not all(len(track.times) > 1 for track in victims):
-            await asyncio.sleep(0.001)
-            if any(track.outcome for track in victims):
-                raise ComparisonError("a victim ended before it was one")
+        victims: list[list[Track]] = [[] for _ in plan.prompts]
+        tasks = [asyncio.ensure_future(be_victim(client, plan, prompt, mine))
+                 for prompt, mine in zip(plan.prompts, victims)]
+        while not all(mine and mine[-1].times for mine in victims):
+            await asyncio.sleep(0.01)
         began = time.perf_counter() + CALM * plan.quiet
         await pause_until(began + plan.quiet)
-        intruder = crowd.send(client, request(plan.intruder, 1))
-        while not intruder.outcome:
-            await asyncio.sleep(0.001)
+        intruder = await follow(client, request(plan.intruder, 1), Track())
         if not intruder.times:
             raise ComparisonError(f"the long prompt: {intruder.outcome}")
         seen = Seen(began, victims, intruder.sent, intruder.times[0])
         end = time.perf_counter() + PATIENCE
         while not seen.go_on() and time.perf_counter() < end:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
         await asyncio.sleep(plan.quiet)
+        seen.end()
         note_ends(seen, found)
-        return seen.end()
+        for task in tasks:
+            task.cancel()
+        return seen
 
 
 def measure_ours(setup: Setup, options: argparse.Namespace, target: float,
@@ -177,62 +187,71 @@ def warm_up(daemon: Daemon, plan: Plan) -> None:
 
 
 def note_ends(seen: Seen, found: Outcome) -> None:
-    failed = [v.outcome for v in seen.victims if v.outcome not in ("", ENDED)]
+    failed = [s.outcome for s in seen.streams if s.outcome not in ("", ENDED)]
     found.require(not failed, f"victims failed: {failed}")
     found.require(seen.go_on(), "a victim never got another token")
-    if seen.until < seen.first_token:
-        found.notes.append("a victim was done before the prompt was: give more"
-                           " --victim-tokens")
 
 
 # -- a llama-server -----------------------------------------------------------
 
 
-class PeerStream(threading.Thread):
-    """One answer of the peer, read on a thread of its own."""
+class PeerVictim(threading.Thread):
+    """One stream after the other, until told to stop."""
 
     def __init__(self, port: int, prompt: list[int], tokens: int) -> None:
         super().__init__(daemon=True)
-        self.stream = Stream()
-        self.sent = time.perf_counter()
-        self._arguments = (port, body_of(prompt, tokens), self.stream)
+        self.streams: list[Stream] = []
+        self.goes_on = True
+        self._port = port
+        self._body = body_of(prompt, tokens)
         self.start()
 
     def run(self) -> None:
-        read_answer(*self._arguments)
+        while self.goes_on:
+            self.streams.append(Stream())
+            read_answer(self._port, self._body, self.streams[-1])
+            if self.streams[-1].error:
+                return
 
-    def track(self) -> Track:
-        times = list(self.stream.times)
-        ended = 0.0 if self.is_alive() else times[-1]
-        return Track(sent=self.sent, times=times, counts=[1] * len(times),
-                     ended=ended)
+    def tracks(self) -> list[Track]:
+        return [Track(times=times, counts=[1] * len(times))
+                for times in (list(s.times) for s in self.streams)]
+
+    def error(self) -> str:
+        return self.streams[-1].error if self.streams else ""
+
+
+def check_peer(victims: list[PeerVictim]) -> None:
+    for victim in victims:
+        if victim.error():
+            raise ComparisonError(f"the peer: {victim.error()}")
 
 
 def disturb_peer(port: int, plan: Plan) -> Seen:
-    streams = [PeerStream(port, prompt, plan.tokens)
+    victims = [PeerVictim(port, prompt, plan.tokens)
                for prompt in plan.prompts]
-    while not all(len(s.stream.times) > 1 for s in streams):
-        for s in streams:
-            if s.stream.error:
-                raise ComparisonError(f"the peer: {s.stream.error}")
-        time.sleep(0.001)
+    while not all(v.streams and v.streams[-1].times for v in victims):
+        check_peer(victims)
+        time.sleep(0.01)
     began = time.perf_counter() + CALM * plan.quiet
     time.sleep(max(0.0, began + plan.quiet - time.perf_counter()))
-    intruder = PeerStream(port, plan.intruder, 1)
-    intruder.join()
-    if not intruder.stream.times:
-        raise ComparisonError(f"the peer's prompt: {intruder.stream.error}")
-    first_token = intruder.stream.times[0]
+    intruder = Stream()
+    arrived = time.perf_counter()
+    read_answer(port, body_of(plan.intruder, 1), intruder)
+    if not intruder.times:
+        raise ComparisonError(f"the peer's prompt: {intruder.error}")
+    seen = Seen(began, [], arrived, intruder.times[0])
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        seen = Seen(began, [s.track() for s in streams], intruder.sent,
-                    first_token)
-        if seen.go_on():
-            break
+    while time.monotonic() < end and not (seen.victims and seen.go_on()):
         time.sleep(0.01)
+        seen.victims = [v.tracks() for v in victims]
     time.sleep(plan.quiet)
-    seen.victims = [s.track() for s in streams]
-    return seen.end()
+    check_peer(victims)
+    seen.victims = [v.tracks() for v in victims]
+    seen.end()
+    for victim in victims:
+        victim.goes_on = False
+    return seen
 
 
 def measure_peer(server: pathlib.Path, setup: Setup, plan: Plan,
@@ -246,9 +265,7 @@ def measure_peer(server: pathlib.Path, setup: Setup, plan: Plan,
                "127.0.0.1", "--port", str(port), *flags]
     with serving(command, setup.cores) as running_peer:
         wait_healthy(running_peer, port)
-        warm = [PeerStream(port, prompt, 8) for prompt in plan.prompts]
-        for stream in warm:
-            stream.join()
+        drive(port, Work(plan.prompts, 8, len(plan.prompts)))
         found.rows.append(disturb_peer(port, plan).row(server.name))
 
 
