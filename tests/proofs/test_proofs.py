@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "bench"))
 
 import prove  # noqa: E402 (the path comes first)
-from proofs import daemon, fairness, kv_waste, victim  # noqa: E402
+from proofs import daemon, fairness, kv_waste, victim_times  # noqa: E402
 from proofs.load import Track, milliseconds, prompt_of, request  # noqa: E402
 from proofs.outcome import Outcome, table  # noqa: E402
 
@@ -67,7 +67,7 @@ class StatsTest(unittest.TestCase):
 class VictimTest(unittest.TestCase):
     def test_a_gap_that_spans_the_prompt_counts(self):
         stream = track(0, 1.0, 2.0, 9.0, 10.0)
-        seen = victim.Seen(1.0, [[stream]], 3.0, 8.0, 10.5)
+        seen = victim_times.Seen(1.0, [[stream]], 3.0, 8.0, 10.5)
         row = seen.row("x")
         self.assertEqual(row["longest gap ms"], 7000)
         self.assertEqual(row["before p99 ITL ms"], 6940)

@@ -5,26 +5,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import pathlib
-import threading
 import time
-from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
-from comparison.processes import ComparisonError, program, serving
-from comparison.servers import free_port, wait_healthy
-from comparison.streams import Stream, Work, body_of, drive, read_answer
+from comparison.processes import ComparisonError, program
 
 from .daemon import Daemon, Setup, running
-from .load import (ENDED, Crowd, Track, follow, milliseconds, pause_until,
-                   prompt_of, request)
+from .load import (ENDED, Crowd, Track, follow, pause_until, prompt_of,
+                   request)
 from .outcome import Outcome, say
+from .victim_peer import measure_peer
+from .victim_times import CALM, PATIENCE, Plan, Seen
 
 MODEL = "llama-160m:32768"
 MARGIN = 64  # positions that the intruder leaves free
-PATIENCE = 60.0  # seconds until the victims go on
 VICTIM_PROMPT = 32
-CALM = 0.15  # of the quiet time is let pass until all victims decode
 
 
 def add_options(add: Any) -> None:
@@ -47,16 +42,6 @@ LONG = {"prompt": 16384, "quiet": 10.0, "itl_targets": "0,20,50",
         "kv_bytes": "4GiB"}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What both servers are asked."""
-
-    prompts: list[list[int]]  # of the victims
-    tokens: int  # of a victim's stream
-    intruder: list[int]
-    quiet: float
-
-
 def plan_of(options: argparse.Namespace, context: int,
             vocabulary: int) -> Plan:
     length = min(options.prompt, context - MARGIN)
@@ -65,61 +50,6 @@ def plan_of(options: argparse.Namespace, context: int,
     tokens = min(options.victim_tokens, context - VICTIM_PROMPT)
     return Plan(prompts, tokens, prompt_of(length, 0, vocabulary),
                 options.quiet)
-
-
-@dataclass
-class Seen:
-    """When the prompt came and had its first token, and what the others got.
-
-    victims  each one's streams, one after the other
-    """
-
-    began: float
-    victims: list[list[Track]]
-    arrived: float
-    first_token: float
-    over: float = 0.0
-
-    @property
-    def streams(self) -> list[Track]:
-        return [stream for victim in self.victims for stream in victim]
-
-    def row(self, name: str) -> dict[str, Any]:
-        calm = (self.began, self.arrived)
-        stormy = (self.arrived, self.first_token)
-        before, during = self._rate(*calm), self._rate(*stormy)
-        after = self._rate(self.first_token, self.over)
-        return {"server": name,
-                "before tokens/s": before,
-                "beside tokens/s": during,
-                "after tokens/s": after,
-                "rate kept %": 200 * during / (before + after),
-                "before p99 ITL ms": self._itl(*calm, 99),
-                "beside p50 ITL ms": self._itl(*stormy, 50),
-                "beside p99 ITL ms": self._itl(*stormy, 99),
-                "longest gap ms": self._itl(*stormy, 100),
-                "prompt's TTFT s": self.first_token - self.arrived}
-
-    def _rate(self, begin: float, end: float) -> float:
-        tokens = sum(s.tokens_between(begin, end) for s in self.streams)
-        return tokens / (end - begin)
-
-    def _itl(self, begin: float, end: float,
-             percent: float) -> Optional[float]:
-        """Of gaps that are at least partly in the time."""
-        return milliseconds(
-            (after - before for s in self.streams
-             for before, after in zip(s.times, s.times[1:])
-             if after > begin and before < end), percent)
-
-    def go_on(self) -> bool:
-        """All victims have had a token since."""
-        return all(any(s.times and s.times[-1] > self.first_token
-                       for s in victim[-2:]) for victim in self.victims)
-
-    def end(self) -> Seen:
-        self.over = time.perf_counter()
-        return self
 
 
 async def be_victim(client: Any, plan: Plan, prompt: list[int],
@@ -190,83 +120,6 @@ def note_ends(seen: Seen, found: Outcome) -> None:
     failed = [s.outcome for s in seen.streams if s.outcome not in ("", ENDED)]
     found.require(not failed, f"victims failed: {failed}")
     found.require(seen.go_on(), "a victim never got another token")
-
-
-# -- a llama-server -----------------------------------------------------------
-
-
-class PeerVictim(threading.Thread):
-    """One stream after the other, until told to stop."""
-
-    def __init__(self, port: int, prompt: list[int], tokens: int) -> None:
-        super().__init__(daemon=True)
-        self.streams: list[Stream] = []
-        self.goes_on = True
-        self._port = port
-        self._body = body_of(prompt, tokens)
-        self.start()
-
-    def run(self) -> None:
-        while self.goes_on:
-            self.streams.append(Stream())
-            read_answer(self._port, self._body, self.streams[-1])
-            if self.streams[-1].error:
-                return
-
-    def tracks(self) -> list[Track]:
-        return [Track(times=times, counts=[1] * len(times))
-                for times in (list(s.times) for s in self.streams)]
-
-    def error(self) -> str:
-        return self.streams[-1].error if self.streams else ""
-
-
-def check_peer(victims: list[PeerVictim]) -> None:
-    for victim in victims:
-        if victim.error():
-            raise ComparisonError(f"the peer: {victim.error()}")
-
-
-def disturb_peer(port: int, plan: Plan) -> Seen:
-    victims = [PeerVictim(port, prompt, plan.tokens)
-               for prompt in plan.prompts]
-    while not all(v.streams and v.streams[-1].times for v in victims):
-        check_peer(victims)
-        time.sleep(0.01)
-    began = time.perf_counter() + CALM * plan.quiet
-    time.sleep(max(0.0, began + plan.quiet - time.perf_counter()))
-    intruder = Stream()
-    arrived = time.perf_counter()
-    read_answer(port, body_of(plan.intruder, 1), intruder)
-    if not intruder.times:
-        raise ComparisonError(f"the peer's prompt: {intruder.error}")
-    seen = Seen(began, [], arrived, intruder.times[0])
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and not (seen.victims and seen.go_on()):
-        time.sleep(0.01)
-        seen.victims = [v.tracks() for v in victims]
-    time.sleep(plan.quiet)
-    check_peer(victims)
-    seen.victims = [v.tracks() for v in victims]
-    seen.end()
-    for victim in victims:
-        victim.goes_on = False
-    return seen
-
-
-def measure_peer(server: pathlib.Path, setup: Setup, plan: Plan,
-                 flags: list[str], found: Outcome) -> None:
-    say(f"peer: {server.name}")
-    slots = len(plan.prompts) + 1
-    positions = max(len(plan.intruder), plan.tokens) + MARGIN
-    port = free_port()
-    command = [str(server), "-m", setup.model, "-t", str(setup.threads),
-               "-np", str(slots), "-c", str(slots * positions), "--host",
-               "127.0.0.1", "--port", str(port), *flags]
-    with serving(command, setup.cores) as running_peer:
-        wait_healthy(running_peer, port)
-        drive(port, Work(plan.prompts, 8, len(plan.prompts)))
-        found.rows.append(disturb_peer(port, plan).row(server.name))
 
 
 def prove(setup: Setup, options: argparse.Namespace) -> Outcome:
