@@ -85,18 +85,22 @@ class FairnessTest(unittest.TestCase):
 class WasteTest(unittest.TestCase):
     stats = {"sluice_kv_pages_pool": 10, "sluice_kv_pages_free": 7}
 
-    def test_clients_estimate_while_all_decode(self):
-        asked = [kv_waste.Asked(20, track(0, 1.0, 2.0))]  # 21 have KV
-        sample = kv_waste.sample_of(self.stats, 8, asked)
+    def test_clients_estimate(self):
+        streams = [kv_waste.Asked(20, track(0, 1.0, 2.0))]  # 21 have KV
+        sample = kv_waste.sample_of(self.stats, 8, streams)
         self.assertEqual(sample, kv_waste.Sample(24, 3, 1))
-        asked.append(kv_waste.Asked(20, track(0)))  # in its prompt
-        self.assertIsNone(kv_waste.sample_of(self.stats, 8, asked))
 
     def test_the_daemon_knows_better(self):
         stats = {**self.stats, kv_waste.WASTE: 5}
-        asked = [kv_waste.Asked(20, track(0, 1.0)), kv_waste.Asked(9, track(0))]
-        sample = kv_waste.sample_of(stats, 8, asked)
+        streams = [kv_waste.Asked(20, track(0, 1.0))]
+        sample = kv_waste.sample_of(stats, 8, streams)
         self.assertEqual(sample, kv_waste.Sample(24, 5, 1))
+
+    def test_prompts_are_waited_for(self):
+        asked = [kv_waste.Asked(20, track(0, 1.0))]
+        self.assertEqual(kv_waste.streams_of(asked), asked)
+        asked.append(kv_waste.Asked(20, track(0)))
+        self.assertEqual(kv_waste.streams_of(asked), [])
 
 
 class CommandLineTest(unittest.TestCase):
