@@ -27,6 +27,11 @@ class Outcome:
         if not holds:
             self.broken.append(promise)
 
+    def add(self, row: Row) -> None:
+        """A row; shown at once, as the others may take their time."""
+        self.rows.append(row)
+        say(", ".join(f"{name} {cell(row[name])}" for name in row))
+
     def as_json(self) -> dict[str, Any]:
         return {"rows": [dict(row) for row in self.rows],
                 "notes": self.notes, "broken": self.broken}

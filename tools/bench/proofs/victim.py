@@ -38,7 +38,7 @@ def add_options(add: Any) -> None:
         help="passed to the server; may be repeated")
 
 
-LONG = {"prompt": 16384, "quiet": 10.0, "itl_targets": "0,20,50",
+LONG = {"prompt": 16384, "quiet": 10.0, "itl_targets": "0,50,100",
         "kv_bytes": "4GiB"}
 
 
@@ -98,7 +98,7 @@ def measure_ours(setup: Setup, options: argparse.Namespace, target: float,
         plan = plan_of(options, model.context_tokens, model.vocabulary)
         warm_up(daemon, plan)
         seen = asyncio.run(disturb(daemon, plan, found))
-        found.rows.append(seen.row(name))
+        found.add(seen.row(name))
     return plan
 
 

@@ -90,4 +90,4 @@ def measure_peer(server: pathlib.Path, setup: Setup, plan: Plan,
     with serving(command, setup.cores) as running_peer:
         wait_healthy(running_peer, port)
         drive(port, Work(plan.prompts, 8, len(plan.prompts)))
-        found.rows.append(disturb_peer(port, plan).row(server.name))
+        found.add(disturb_peer(port, plan).row(server.name))
