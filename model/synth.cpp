@@ -96,7 +96,8 @@ void synthesizer::add_keys() {
   writer_.add_text("general.architecture", "llama");
   writer_.add_text("general.name", shape_.name);
   writer_.add_u32("llama.block_count", shape_.layers);
-  writer_.add_u32("llama.context_length", shape_.context);
+  writer_.add_u32("llama.context_length",
+                  options_.context > 0 ? options_.context : shape_.context);
   writer_.add_u32("llama.embedding_length", shape_.hidden);
   writer_.add_u32("llama.feed_forward_length", shape_.ffn);
   writer_.add_u32("llama.attention.head_count", shape_.heads);

@@ -18,6 +18,7 @@ struct synth_options {
   std::string shape; ///< one of synth_shapes()
   dtype type = dtype::q4_0;
   std::uint64_t seed = 0;
+  std::uint32_t context = 0; ///< positions; 0: the shape's own
   progress_fn progress;
 };
 

@@ -107,6 +107,10 @@ BOOST_AUTO_TEST_CASE(a_shape_loads_and_repeats_by_its_seed) {
   BOOST_TEST(arch.vocab == 32'000u);
   BOOST_TEST(one.metadata().strings("tokenizer.ggml.tokens").size() == 32'000u);
   BOOST_TEST(load_weights(one, arch).layers.size() == 12u);
+  BOOST_TEST(arch.context == 2'048u);
+  const auto path = folder.path() / "long.gguf";
+  synth({.shape = "llama-160m", .type = dtype::q4_0, .context = 32'768}, path);
+  BOOST_TEST(describe_architecture(checkpoint::open(path)).context == 32'768u);
 }
 
 BOOST_AUTO_TEST_CASE(a_mixture_is_written_and_refused_by_name) {

@@ -4,6 +4,7 @@
 import os
 import pickle
 import tempfile
+import time
 import unittest
 
 import sluice
@@ -157,6 +158,24 @@ class AsyncClientTest(unittest.IsolatedAsyncioTestCase):
                     break
             self.assertFalse(await client.cancel(sluice.new_request_id()))
         self.assertTrue(daemon.cancelled.is_set())
+
+    async def test_closing_amid_streams_is_quiet(self):
+        import asyncio
+
+        complaints = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, what: complaints.append(what))
+        client = self.client(self.daemon(endless=True))
+        streams = [client.stream("one two") for _ in range(4)]
+        for stream in streams:
+            await stream.__anext__()
+        asked = asyncio.ensure_future(client.health())
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # its answer comes, and is not read
+        await client.close()
+        await asyncio.sleep(0.05)
+        asked.cancel()
+        self.assertEqual(complaints, [])
 
     async def test_timeout_and_no_daemon(self):
         async with self.client(self.daemon(endless=True)) as client:

@@ -16,6 +16,7 @@ struct synth_flags {
   std::string type = "q4_0";
   std::string output;
   std::uint64_t seed = 0;
+  std::uint32_t context = 0;
 };
 
 int synth_command(const synth_flags& flags) {
@@ -24,6 +25,7 @@ int synth_command(const synth_flags& flags) {
   options.shape = flags.shape;
   options.type = parse_type(flags.type);
   options.seed = flags.seed;
+  options.context = flags.context;
   options.progress = [&bar](std::uint64_t done, std::uint64_t total) {
     bar.update(done, total);
   };
@@ -55,6 +57,9 @@ void add_synth(CLI::App& program, int& code) {
       ->required()
       ->type_name("FILE");
   app->add_option("--seed", flags->seed, "Other weights; default 0");
+  app->add_option("--context", flags->context,
+                  "Positions that it says it can take; default: the shape's")
+      ->check(CLI::Range(16u, 1u << 24));
   app->final_callback([=, &code] { code = synth_command(*flags); });
 }
 

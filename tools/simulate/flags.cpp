@@ -86,7 +86,8 @@ void add_lane(CLI::App& app, flags& to) {
 void add_costs(CLI::App& app, flags& to) {
   auto& cost = to.settings.lane.machine;
   app.add_option("--bench", to.bench,
-                 "Output of `sluice bench batch --json` to take costs from");
+                 "Outputs of `sluice bench batch --json` to take costs from: "
+                 "of short and of long prompts");
   app.add_option("--cost-step", cost.step, "Seconds of every step")
       ->capture_default_str();
   app.add_option("--cost-row", cost.row, "Seconds of a matmul row")
@@ -104,6 +105,17 @@ void add_costs(CLI::App& app, flags& to) {
   app.add_option("--overhead-us", to.overhead_us,
                  "Microseconds between two steps")
       ->capture_default_str();
+}
+
+std::vector<nlohmann::json> reports_of(const std::vector<std::string>& paths) {
+  std::vector<nlohmann::json> reports;
+  for (const auto& path : paths) {
+    std::ifstream file{path};
+    if (!file)
+      throw std::runtime_error{path + ": cannot be read"};
+    reports.push_back(nlohmann::json::parse(file, nullptr, false));
+  }
+  return reports;
 }
 
 } // namespace
@@ -141,13 +153,8 @@ simulation_settings settings_of(const flags& from) {
   lane.overhead = from_seconds(from.overhead_us / 1e6);
   settings.goal = {from_seconds(from.goal_ttft_ms / 1e3),
                    from_seconds(from.goal_itl_ms / 1e3)};
-  if (!from.bench.empty()) {
-    std::ifstream file{from.bench};
-    if (!file)
-      throw std::runtime_error{from.bench + ": cannot be read"};
-    const auto report = nlohmann::json::parse(file, nullptr, false);
-    lane.machine = fit_bench(report);
-  }
+  if (!from.bench.empty())
+    lane.machine = fit_bench(reports_of(from.bench));
   lane.limits.costs = lane.machine; // as a lane that has run for a while
   return settings;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -24,7 +25,7 @@ struct flags {
   double goal_ttft_ms = 2000;
   double goal_itl_ms = 200;
 
-  std::string bench; // file; empty: the cost flags
+  std::vector<std::string> bench; // files; none: the cost flags
   bool as_json = false;
 };
 

@@ -40,8 +40,11 @@ int main(int argc, char** argv) {
       "sluice-simulate"};
   app.footer(
       "Example:\n"
-      "  sluice bench batch --model m.gguf --json > costs.json\n"
-      "  sluice-simulate --bench costs.json --request-rate 20 --requests 10000 "
+      "  sluice bench batch --model m.gguf --pp 16 --json > short.json\n"
+      "  sluice bench batch --model m.gguf --pp 1024 --b 1,4,16 --json > "
+      "long.json\n"
+      "  sluice-simulate --bench short.json long.json --request-rate 20 "
+      "--requests 10000 "
       "--input-len 512 --output-len 128");
   simulate::flags wanted;
   simulate::add_flags(app, wanted);

@@ -30,18 +30,27 @@ double time_histogram::mean_seconds() const {
   return count_ == 0 ? 0 : sum_ / static_cast<double>(count_);
 }
 
-double time_histogram::percentile_seconds(double percent) const {
-  const auto rank = static_cast<std::uint64_t>(
-      std::ceil(percent / 100 * static_cast<double>(count_)));
-  std::uint64_t below = 0;
+/// The middle of the bucket of the time that @p rank others do not exceed.
+double time_histogram::seconds_at(std::uint64_t rank) const {
+  std::uint64_t up_to = 0;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
-    below += buckets_[i];
-    if (below > 0 && below >= rank) // the middle of the bucket
+    up_to += buckets_[i];
+    if (up_to > rank)
       return i == 0
                  ? smallest
                  : smallest * std::exp((static_cast<double>(i) - 0.5) * step);
   }
   return 0;
+}
+
+double time_histogram::percentile_seconds(double percent) const {
+  if (count_ == 0)
+    return 0;
+  const auto rank = percent / 100 * static_cast<double>(count_ - 1);
+  const auto below = static_cast<std::uint64_t>(rank);
+  const auto above = std::min(below + 1, count_ - 1);
+  const auto part = rank - static_cast<double>(below);
+  return (1 - part) * seconds_at(below) + part * seconds_at(above);
 }
 
 void tally::finish(instant first, instant last, std::uint32_t tokens) {

@@ -19,10 +19,13 @@ public:
   std::uint64_t count() const noexcept { return count_; }
   double mean_seconds() const;
 
-  /// The smallest time that @p percent of all do not exceed; 0 of none.
+  /// Linear between the two nearest ranks, as `sluice bench serve` has it; 0 of
+  /// none.
   double percentile_seconds(double percent) const;
 
 private:
+  double seconds_at(std::uint64_t rank) const;
+
   std::vector<std::uint64_t> buckets_;
   std::uint64_t count_ = 0;
   double sum_ = 0; // seconds

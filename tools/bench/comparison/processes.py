@@ -115,6 +115,10 @@ class Server:
                 command, cwd=folder, env=cores.environment(),
                 preexec_fn=cores.bind, stdout=log, stderr=subprocess.STDOUT)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def check(self) -> None:
         """Raises ComparisonError if it has ended."""
         code = self._process.poll()

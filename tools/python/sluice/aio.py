@@ -24,6 +24,9 @@ from .session import Session
 from .settings import Settings, request_of, score_of
 
 
+_TIMERS_OF_PYZMQ = 0.001  # seconds
+
+
 class AsyncClient:
     """As `Client`, for any number of tasks of one event loop.
 
@@ -105,6 +108,8 @@ class AsyncClient:
             for call in list(self._session.streams.values()):
                 self._session.abandon(call)
             self._flush()
+            # After a send pyzmq looks at the socket once more, by a timer.
+            await asyncio.sleep(_TIMERS_OF_PYZMQ)
             self._close_sockets()
         self._reset()
 
