@@ -29,6 +29,29 @@ struct reading {
   activity recent;
 };
 
+/// {"active": 3, ...}
+json pages_by_state(const messages::StatsT& stats) {
+  json states = json::object();
+  for (const auto& metric : stats.metrics)
+    if (metric->name == "sluice_kv_pages") {
+      const auto begin = metric->labels.find('"') + 1;
+      const auto end = metric->labels.rfind('"');
+      states[metric->labels.substr(begin, end - begin)] = metric->value;
+    }
+  return states;
+}
+
+double pages_in(const messages::StatsT& stats, std::string_view state) {
+  return pages_by_state(stats).value(state, 0.0);
+}
+
+/// Part of the prompts' tokens that the cache had; 0 if there were none.
+double hit_rate(const messages::StatsT& stats) {
+  const auto found = series(stats, "sluice_prefix_hit_tokens_total");
+  const auto all = found + series(stats, "sluice_prefix_missed_tokens_total");
+  return all > 0 ? found / all : 0;
+}
+
 json reading_json(const reading& now) {
   return {{"health", to_json(now.health)},
           {"generated_tokens_per_second", now.recent.generated_per_second},
@@ -39,12 +62,18 @@ json reading_json(const reading& now) {
           {"rows_per_step", now.recent.rows},
           {"kv_pages_pool", series(now.stats, "sluice_kv_pages_pool")},
           {"kv_pages_free", series(now.stats, "sluice_kv_pages_free")},
+          {"kv_pages", pages_by_state(now.stats)},
+          {"prefix_hit_rate", hit_rate(now.stats)},
+          {"preempted", series(now.stats, "sluice_sequences_preempted")},
           {"sessions", series(now.stats, "sluice_sessions")}};
 }
 
 std::string for_people(const reading& now) {
   const auto pool = series(now.stats, "sluice_kv_pages_pool");
   const auto free = series(now.stats, "sluice_kv_pages_free");
+  const auto cached =
+      pages_in(now.stats, "cached") + pages_in(now.stats, "pinned");
+  const auto used = pool - free - cached;
   char text[1024];
   std::snprintf(text, sizeof text,
                 "sluiced %s  %s  up %llu s\n"
@@ -52,7 +81,10 @@ std::string for_people(const reading& now) {
                 "tokens     %.1f/s generated, %.1f/s of prompts\n"
                 "steps      %.1f/s, %.1f rows, %.3f ms of which %.3f ms "
                 "compute\n"
-                "KV pages   %.0f of %.0f in use (%.0f %%)\n",
+                "KV pages   %.0f of %.0f in use (%.0f %%), %.0f cached, %.0f "
+                "swapped\n"
+                "prompts    %.0f %% found in the cache\n"
+                "gave way   %.0f sequences now, %.0f recomputed so far\n",
                 now.health.version.c_str(),
                 std::string{to_string(now.health.state)}.c_str(),
                 static_cast<unsigned long long>(now.health.uptime_ms / 1000),
@@ -61,7 +93,10 @@ std::string for_people(const reading& now) {
                 now.recent.generated_per_second, now.recent.prompt_per_second,
                 now.recent.steps_per_second, now.recent.rows,
                 now.recent.step_seconds * 1e3, now.recent.compute_seconds * 1e3,
-                pool - free, pool, pool > 0 ? (pool - free) / pool * 100 : 0.0);
+                used, pool, pool > 0 ? used / pool * 100 : 0.0, cached,
+                pages_in(now.stats, "swapped"), hit_rate(now.stats) * 100,
+                series(now.stats, "sluice_sequences_preempted"),
+                series(now.stats, "sluice_preemptions_total"));
   return text;
 }
 
