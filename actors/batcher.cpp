@@ -166,14 +166,21 @@ void batcher_state::broken(const char* text) {
 }
 
 batcher_report batcher_state::report() {
-  using namespace std::chrono;
-  const auto age =
-      measures_.steps() == 0
-          ? microseconds{0}
-          : duration_cast<microseconds>(now() - measures_.last_result());
+  const auto age_us = [this](clock_point since) {
+    using std::chrono::microseconds;
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<microseconds>(now() - since).count());
+  };
+  const auto plans = schedule_.plans_on_their_way();
   return {.sequences = schedule_.sequences(),
           .steps = measures_.steps(),
-          .last_step_age_us = static_cast<std::uint64_t>(age.count())};
+          .last_step_age_us =
+              measures_.steps() == 0 ? 0 : age_us(measures_.last_result()),
+          .plans = plans,
+          .oldest_plan = plans == 0 ? 0 : schedule_.finished_plan() + 1,
+          .plan_age_us = plans == 0 ? 0 : age_us(oldest_since_),
+          .awaits_pages = awaiting_grant_,
+          .pages_age_us = awaiting_grant_ ? age_us(asked_at_) : 0};
 }
 
 batcher_actor::behavior_type

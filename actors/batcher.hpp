@@ -131,6 +131,8 @@ private:
   std::vector<std::uint64_t> left_;        // to tell the executor
   std::uint64_t release_barrier_ = 0;      // plan after which pages are free
   std::uint64_t told_finished_ = 0;
+  clock_point asked_at_{};     // for pages
+  clock_point oldest_since_{}; // the oldest plan could begin
   std::uint64_t next_audit_ = 0;              // plan
   std::map<std::uint64_t, plan_moves> moves_; // by plan
   bool step_failed_ = false; // what the rows at hand left in pages is wrong

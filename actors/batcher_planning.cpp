@@ -113,6 +113,7 @@ void batcher_state::ask_for_pages(std::optional<policy::step_draft> draft,
   pages_.clear(draft.has_value());
   draft_ = std::move(draft);
   awaiting_grant_ = true;
+  asked_at_ = now();
   self_->send(to_.pages, std::move(question));
 }
 
@@ -206,6 +207,8 @@ void batcher_state::send_plan(const messages::PageGrant& grant) {
     stalled_ = wanted_rows && !waiting.empty();
     return;
   }
+  if (schedule_.plans_on_their_way() == 1)
+    oldest_since_ = now();
   std::vector<std::unique_ptr<messages::SequenceStateT>> joined;
   for (const auto& row : draft_->rows)
     if (auto state = introduce(row))

@@ -12,6 +12,7 @@ using messages::FinishReason;
 
 void batcher_state::finished(frame<messages::StepResult> result) {
   stalled_ = false;
+  oldest_since_ = now();
   learn_from(*result);
   measures_.finished(*result, now(), schedule_.plans_on_their_way() > 1);
   step_failed_ = result->code() != ErrorCode::none;

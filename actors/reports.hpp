@@ -77,6 +77,11 @@ struct batcher_report {
   std::uint32_t sequences = 0;
   std::uint64_t steps = 0;
   std::uint64_t last_step_age_us = 0;
+  std::uint32_t plans = 0; // on their way to the executor
+  std::uint64_t oldest_plan = 0;
+  std::uint64_t plan_age_us = 0; // since the executor could begin it
+  bool awaits_pages = false;
+  std::uint64_t pages_age_us = 0; // since pages were asked for
 };
 
 struct health_report {

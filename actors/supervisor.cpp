@@ -32,6 +32,7 @@ void supervisor_state::watch_lane(gateway_actor gateway,
   gateway_ = std::move(gateway);
   scheduler_ = std::move(scheduler);
   batcher_ = std::move(batcher);
+  scheduler_heard_ = batcher_heard_ = now();
   health_.state = HealthState::ready;
 }
 
@@ -106,11 +107,19 @@ void supervisor_state::tick() {
     end(1, "requests did not end in time");
   if (scheduler_) {
     self_->request(scheduler_, report_timeout, report_atom::value)
-        .then([this](const scheduler_report& r) { scheduling_ = r; },
-              [this](const caf::error&) { health_.text = "no scheduler"; });
+        .then(
+            [this](const scheduler_report& r) {
+              scheduling_ = r;
+              scheduler_heard_ = now();
+            },
+            [](const caf::error&) {}); // its silence is counted
     self_->request(batcher_, report_timeout, report_atom::value)
-        .then([this](const batcher_report& r) { stepping_ = r; },
-              [this](const caf::error&) { health_.text = "no batcher"; });
+        .then(
+            [this](const batcher_report& r) {
+              stepping_ = r;
+              batcher_heard_ = now();
+            },
+            [](const caf::error&) {});
     judge();
   }
   if (config_.on_health)
@@ -119,17 +128,32 @@ void supervisor_state::tick() {
     self_->delayed_send(self_, config_.tick, tick_atom::value);
 }
 
+policy::lane_pulse supervisor_state::pulse() const {
+  using std::chrono::microseconds;
+  return {.waiting = scheduling_.waiting,
+          .running = scheduling_.running,
+          .sequences = stepping_.sequences,
+          .plans = stepping_.plans,
+          .oldest_plan = stepping_.oldest_plan,
+          .plan_age = microseconds{stepping_.plan_age_us},
+          .awaits_pages = stepping_.awaits_pages,
+          .pages_age = microseconds{stepping_.pages_age_us},
+          .step_age = microseconds{stepping_.last_step_age_us},
+          .decision_age = microseconds{scheduling_.last_decision_age_us},
+          .batcher_age = now() - batcher_heard_,
+          .scheduler_age = now() - scheduler_heard_};
+}
+
 // Work that waits while nothing moves is a failure, whatever answers a ping.
 void supervisor_state::judge() {
-  const auto limit_us = static_cast<std::uint64_t>(
-      std::chrono::microseconds{config_.stuck_after}.count());
-  const bool busy = scheduling_.running > 0;
-  const bool stuck = busy && stepping_.last_step_age_us > limit_us &&
-                     scheduling_.last_decision_age_us > limit_us;
+  const auto stall = policy::find_stall(pulse(), config_.stuck_after);
   if (level_ == level::running)
-    health_.state = stuck ? HealthState::failing : HealthState::ready;
-  health_.text =
-      stuck ? "requests run but no step has finished; see the log" : "";
+    health_.state = stall.empty() ? HealthState::ready : HealthState::failing;
+  if (health_.text.empty() && !stall.empty())
+    spdlog::error("supervisor: {}; requests do not move", stall);
+  if (!health_.text.empty() && stall.empty())
+    spdlog::info("supervisor: requests move again");
+  health_.text = stall;
 }
 
 health_report supervisor_state::report() {

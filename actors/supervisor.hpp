@@ -7,6 +7,7 @@
 #include <string>
 
 #include "actors/interfaces.hpp"
+#include "actors/policy/stall.hpp"
 
 namespace sluice::actors {
 
@@ -19,7 +20,8 @@ struct end_of_life {
 struct supervisor_config {
   std::chrono::milliseconds drain_timeout{30'000};
   std::chrono::milliseconds tick{250};
-  /// Busy, but nothing moved for this long: health says `failing`.
+  /// There is work, and the part whose turn it is has not moved for this long:
+  /// health says `failing`, and names it.
   std::chrono::milliseconds stuck_after{30'000};
   std::function<void(end_of_life)> on_end; // called once, from the actor
   std::function<void(const health_report&)>
@@ -57,6 +59,7 @@ private:
   void abort_rest(const char* why);
   void end(int exit_code, std::string text);
   void judge();
+  policy::lane_pulse pulse() const;
 
   supervisor_actor::pointer self_;
   supervisor_config config_;
@@ -67,8 +70,10 @@ private:
   level level_ = level::running;
   clock_point born_;
   clock_point drain_began_{};
-  scheduler_report scheduling_;
+  scheduler_report scheduling_; // and when they came
   batcher_report stepping_;
+  clock_point scheduler_heard_{};
+  clock_point batcher_heard_{};
   health_report health_;
 };
 

@@ -95,6 +95,21 @@ BOOST_AUTO_TEST_CASE(steps_teach_the_cost_model_and_their_times_are_metered) {
   BOOST_TEST(sum_of(metric::step_prediction_error) > 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_report_tells_how_long_a_step_has_taken) {
+  advance(std::chrono::seconds{100}); // idle is not stuck
+  BOOST_TEST(ask<batcher_report>(lane, report_atom::value).plans == 0u);
+  admit(work_of(1, 20, 3));
+  advance(std::chrono::seconds{40});
+  const auto stuck = ask<batcher_report>(lane, report_atom::value);
+  BOOST_TEST(stuck.plans == 2u);
+  BOOST_TEST(stuck.oldest_plan == log->plans[0]->number());
+  BOOST_TEST(stuck.plan_age_us == 40'000'000u);
+  answer(40);
+  const auto going = ask<batcher_report>(lane, report_atom::value);
+  BOOST_TEST(going.oldest_plan == log->plans[1]->number());
+  BOOST_TEST(going.plan_age_us == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(the_scheduler_hears_what_every_step_gave) {
   auto work = work_of(1, 4, 3);
   work.n = 2;
