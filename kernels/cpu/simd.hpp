@@ -16,7 +16,7 @@
 //   value_queries                  queries in a tile of 2 vectors of values
 //   set load store add sub mul div fma abs round_even
 //   max(a, b), min(a, b)           b when either is NaN
-//   power_of_two(n)                2^n for integral n in [-126, 127]
+//   exponent(x)                    2^(b - 127), b the last 8 bits of x
 //   zero_below(x, limit, value)    0 where x < limit, else value
 //   sum(x), largest(x)             over the lanes, in one fixed order
 //   load_f16 store_f16 load_bf16 store_bf16   nearest even, NaN stays NaN
@@ -111,23 +111,27 @@ SLUICE_INLINE void store_some(float* p, vec x, int count) {
 }
 
 /// e^x for x <= 88 (larger ones count as 88), 0 below -87.3; NaN stays NaN.
-/// Relative error below 3e-7: e^x = 2^n e^r, a Taylor polynomial for e^r.
+/// Relative error below 3e-7: e^x = 2^n e^r, a minimax polynomial for e^r whose
+/// own error is below 4e-9.
 SLUICE_INLINE vec exp(vec x) {
   const vec lowest = set(-87.3f);
   const vec bounded = min(set(88.0f), max(lowest, x));
-  const vec n = round_even(mul(bounded, set(1.44269504f)));
+  // Next to 1.5 * 2^23 floats are integers: adding it rounds, and the last
+  // bits of the sum are n + 127, the exponent of 2^n.
+  const vec shift = set(12582912.0f + 127);
+  const vec shifted = fma(bounded, set(1.44269504f), shift);
+  const vec n = sub(shifted, shift);
   // log(2) in two parts, the first exact in few bits.
   const vec high = fma(n, set(-0.693359375f), bounded);
   const vec r = fma(n, set(2.12194440e-4f), high);
-  vec p = set(1.0f / 5040);
-  p = fma(p, r, set(1.0f / 720));
-  p = fma(p, r, set(1.0f / 120));
-  p = fma(p, r, set(1.0f / 24));
-  p = fma(p, r, set(1.0f / 6));
-  p = fma(p, r, set(1.0f / 2));
+  vec p = set(0.00138144672f);
+  p = fma(p, r, set(0.00836878084f));
+  p = fma(p, r, set(0.0416683927f));
+  p = fma(p, r, set(0.166665196f));
+  p = fma(p, r, set(0.49999994f));
   p = fma(p, r, set(1.0f));
   p = fma(p, r, set(1.0f));
-  return zero_below(x, lowest, mul(p, power_of_two(n)));
+  return zero_below(x, lowest, mul(p, exponent(shifted)));
 }
 
 /// Calls `full(i)` for every whole vector of `count` elements and then

@@ -58,10 +58,8 @@ SLUICE_INLINE vec round_even(vec x) {
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-SLUICE_INLINE vec power_of_two(vec n) {
-  const __m256i biased =
-      _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+SLUICE_INLINE vec exponent(vec x) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23));
 }
 
 SLUICE_INLINE vec zero_below(vec x, vec limit, vec value) {

@@ -57,10 +57,8 @@ SLUICE_INLINE vec round_even(vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-SLUICE_INLINE vec power_of_two(vec n) {
-  const __m512i biased =
-      _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
+SLUICE_INLINE vec exponent(vec x) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23));
 }
 
 SLUICE_INLINE vec zero_below(vec x, vec limit, vec value) {

@@ -66,9 +66,8 @@ SLUICE_INLINE vec round_even(vec x) {
   return (x + shift) - shift;
 }
 
-SLUICE_INLINE vec power_of_two(vec n) {
-  const int_vec biased = __builtin_convertvector(n, int_vec) + 127;
-  return reinterpret_cast<vec>(biased << 23);
+SLUICE_INLINE vec exponent(vec x) {
+  return reinterpret_cast<vec>(reinterpret_cast<int_vec>(x) << 23);
 }
 
 SLUICE_INLINE vec zero_below(vec x, vec limit, vec value) {
