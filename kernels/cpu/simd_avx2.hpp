@@ -165,6 +165,17 @@ SLUICE_INLINE void transpose(vec (&r)[lanes]) {
   }
 }
 
+SLUICE_INLINE void turn_f16(vec (&rows)[lanes], float* to,
+                            std::int64_t stride) {
+  transpose(rows);
+  for (int n = 0; n < lanes; ++n) {
+    vec halves[2];
+    split_f16(rows[n], halves);
+    store(to + 2 * n * stride, halves[0]);
+    store(to + (2 * n + 1) * stride, halves[1]);
+  }
+}
+
 SLUICE_INLINE vec load_i8(const std::byte* p) {
   const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));

@@ -158,6 +158,17 @@ SLUICE_INLINE void transpose(vec (&r)[lanes]) {
   r[3] = __builtin_shuffle(c, d, int_vec{2, 3, 6, 7});
 }
 
+SLUICE_INLINE void turn_f16(vec (&rows)[lanes], float* to,
+                            std::int64_t stride) {
+  transpose(rows);
+  for (int n = 0; n < lanes; ++n) {
+    vec halves[2];
+    split_f16(rows[n], halves);
+    store(to + 2 * n * stride, halves[0]);
+    store(to + (2 * n + 1) * stride, halves[1]);
+  }
+}
+
 SLUICE_INLINE vec load_i8(const std::byte* p) {
   const auto at = [p](int i) {
     return static_cast<float>(static_cast<std::int8_t>(p[i]));
