@@ -4,14 +4,14 @@
 #include "kernels/cpu/simd.hpp"
 #include "kernels/tensor.hpp"
 
-// Attention works span by span: 512 absolute positions whose scores, softmax
-// and weighted sum stand alone. Where the cache holds them, and the queries
-// that read them.
+// Attention works span by span: 512 absolute positions whose softmax and
+// weighted sum stand alone, summed tile by tile. Where the cache holds them,
+// and the queries that read them.
 
 namespace sluice::SLUICE_ISA {
 
 inline constexpr int span_positions = 512;
-inline constexpr int tile_positions = 64; // keys that are transposed at once
+inline constexpr int tile_positions = 64; // that are worked on at once
 inline constexpr int run_positions = 8;   // neighbours on every page size
 inline constexpr int most_head_dim = 256;
 inline constexpr int most_queries = 128;
@@ -79,97 +79,49 @@ SLUICE_INLINE void gather_scales(const kv_rows& rows, const float* scales,
   }
 }
 
-/// Asks for rows of K or V long before they are read, a line (64 bytes) at a
-/// time, so that memory is busy all the time while the kernels compute.
-class row_prefetcher {
-public:
-  /// @param row_bytes  of one position in `part`.
-  row_prefetcher(const kv_rows& rows, std::int64_t row_bytes)
-      : rows_{rows}, row_bytes_{row_bytes} {}
-
-  /// What to ask for next; what is still left is dropped.
-  /// @param lines  at each step.
-  void start(const std::byte* part, const position_range& positions,
-             int lines) {
-    begin(part, positions);
-    lines_ = lines;
-    then_ = {0, 0};
-  }
-
-  /// What to ask for after that.
-  void then(const std::byte* part, const position_range& positions) {
-    then_part_ = part;
-    then_ = positions;
-  }
-
-  SLUICE_INLINE void step() {
-    for (int n = lines_; n > 0; --n) {
-      if (line_ < stop_) {
-        __builtin_prefetch(line_, 0, 3);
-        line_ += 64;
-      } else if (next_ < end_) {
-        line_ = part_ + rows_.of(next_) * row_bytes_;
-        stop_ = line_ + run_positions * row_bytes_;
-        next_ += run_positions;
-      } else if (then_.first < then_.end) {
-        begin(then_part_, then_);
-        then_ = {0, 0};
-      }
-    }
-  }
-
-  bool idle() const {
-    return line_ >= stop_ && next_ >= end_ && then_.first >= then_.end;
-  }
-
-  void finish() {
-    while (!idle()) {
-      step();
-    }
-  }
-
-private:
-  void begin(const std::byte* part, const position_range& positions) {
-    part_ = part;
-    next_ = positions.first / run_positions * run_positions;
-    end_ = positions.end;
-    line_ = nullptr;
-    stop_ = nullptr;
-  }
-
-  const kv_rows& rows_;
-  std::int64_t row_bytes_;
-  int lines_ = 1;
-  const std::byte* part_ = nullptr;
-  std::int64_t next_ = 0;
-  std::int64_t end_ = 0;
-  const std::byte* line_ = nullptr;
-  const std::byte* stop_ = nullptr;
-  const std::byte* then_part_ = nullptr;
-  position_range then_{0, 0};
-};
-
-/// In the place of a row_prefetcher that is idle.
-struct no_prefetcher {
-  SLUICE_INLINE void step() {}
-};
-
-/// Queries of one sequence that read one kv head, and what they see of the
-/// span at hand, counted from its start; first >= end: nothing.
+/// Queries of one sequence, those of one kv head after those of another, and
+/// what they see of the span at hand, counted from its start; first >= end:
+/// nothing.
 struct span_queries {
-  int count;
+  int heads; // of K and V
+  int count; // for each of them
   float scale;
   const float* q[most_queries];
-  position_range seen[most_queries];
+  position_range seen[most_queries]; // [count], the same for each kv head
 };
 
-/// Memory of one span. A query's scores become the weights of its positions.
-struct span_scratch {
-  static constexpr int stride = span_positions + 16; // off the cache's sets
+/// Elements of a head with those that fill up its last vector.
+SLUICE_INLINE std::int64_t whole_vectors(std::int64_t head_dim) {
+  return (head_dim + lanes - 1) / lanes * lanes;
+}
+
+/// Memory of one tile and one kv head. A query's scores become the weights of
+/// its positions.
+struct tile_scratch {
+  static constexpr int stride = tile_positions + 16; // off the cache's sets
+  position_range seen[most_queries]; // counted from the tile's start
   alignas(64) float scores[most_queries * stride];
   alignas(64) float keys[most_head_dim * tile_positions];
   alignas(64) float factors[tile_positions];      // a score is factor * (q . k)
-  alignas(64) float value_scales[span_positions]; // of i8
+  alignas(64) float value_scales[tile_positions]; // of i8
 };
+
+/// Softmax and sums of all queries over the tiles of a span so far; all sums
+/// are relative to exp(largest).
+struct span_sums {
+  alignas(64) float largest[most_queries]; // score; -inf: nothing was seen
+  alignas(64) float keep[most_queries];    // what a tile multiplied them by
+  alignas(64) float weights[most_queries * lanes]; // of positions, lane by lane
+  alignas(64) float values[most_queries * most_head_dim]; // [whole_vectors]
+};
+
+/// Calls `use(tile)` for each tile of `range`, cut to it.
+template <class Use>
+SLUICE_INLINE void each_tile(const position_range& range, const Use& use) {
+  for (std::int64_t t = range.first / tile_positions * tile_positions;
+       t < range.end; t += tile_positions) {
+    use(both({t, t + tile_positions}, range));
+  }
+}
 
 } // namespace sluice::SLUICE_ISA

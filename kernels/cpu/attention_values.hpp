@@ -1,61 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/cpu/attention_scores.hpp"
+#include "kernels/cpu/attention_prefetch.hpp"
 
-// The weighted sum of V over a span, and its merge into what came before.
+// The weighted sum of V over a span, a tile after the other.
 
 namespace sluice::SLUICE_ISA {
 
-/// A query's result so far: values[i] = sum of weight * v[i].
-struct running_sum {
-  span_softmax state = {-__builtin_inff(), 0};
-  float* values = nullptr; // [head_dim]
-};
-
-/// Factors of the running sum and of the one that joins it.
-struct merge_factors {
-  float keep;
-  float take;
-  bool fresh; // nothing came before
-};
-
-SLUICE_INLINE merge_factors merge(span_softmax& state,
-                                  const span_softmax& next) {
-  if (state.weight == 0) {
-    state = next;
-    return {0, 1, true};
-  }
-  const float joint =
-      state.largest > next.largest ? state.largest : next.largest;
-  const vec keep = exp(set(state.largest - joint));
-  const vec take = exp(set(next.largest - joint));
-  // All lanes are equal, so `largest` is any of them.
-  const merge_factors factors{largest(keep), largest(take), false};
-  state.weight = state.weight * factors.keep + next.weight * factors.take;
-  state.largest = joint;
-  return factors;
-}
-
-/// values = values * keep + sums * take for up to `lanes` elements.
-SLUICE_INLINE void merge_values(float* values, std::int64_t left, vec sums,
-                                const merge_factors& factors) {
-  const auto count = static_cast<int>(left);
-  if (!factors.fresh) {
-    const vec old = left >= lanes ? load(values) : load_some(values, count);
-    sums = fma(old, set(factors.keep), mul(sums, set(factors.take)));
-  }
-  left >= lanes ? store(values, sums) : store_some(values, sums, count);
-}
-
-/// Some columns of V over one span: vectors of the head from element `first`.
+/// Some columns of V over one tile: vectors of the head from element `first`.
 template <class Format>
 struct value_columns {
   const kv_rows& rows;
-  std::int64_t start; // the span's first position
+  std::int64_t start; // the tile's first position
   std::int64_t first; // element of the head
 
   std::int64_t row_bytes() const { return rows.kv.head_dim * Format::bytes; }
+  std::int64_t sums_stride() const { return whole_vectors(rows.kv.head_dim); }
 
   SLUICE_INLINE const std::byte* row(std::int64_t j) const {
     return rows.kv.v + rows.of(start + j) * row_bytes() + first * Format::bytes;
@@ -74,51 +34,66 @@ struct value_columns {
   }
 };
 
+template <int Queries, int Vectors>
+using value_sums = vec[Queries][Vectors];
+
 /// sums[r] += weights[r] * v for the position of `row`.
 template <class Format, int Queries, int Vectors>
 SLUICE_INLINE void weigh_row(const value_columns<Format>& columns,
                              const std::byte* row, const float* weights,
-                             vec (&sums)[Queries][Vectors]) {
+                             value_sums<Queries, Vectors>& sums) {
   vec v[Vectors];
   columns.load(row, v);
+#pragma GCC unroll 8
   for (int r = 0; r < Queries; ++r) {
-    const vec weight = set(weights[r * span_scratch::stride]);
+    const vec weight = set(weights[r * tile_scratch::stride]);
+#pragma GCC unroll 4
     for (int n = 0; n < Vectors; ++n) {
       sums[r][n] = fma(weight, v[n], sums[r][n]);
     }
   }
 }
 
-/// The same for the positions of `range`, in order.
+/// Adds the positions of `range`, in order, to sums[r * stride + i].
 template <class Format, int Queries, int Vectors, class Ahead>
-SLUICE_INLINE void weigh(const value_columns<Format>& columns,
-                         const float* weights, const position_range& range,
-                         vec* sums, Ahead& ahead) {
-  if (range.first >= range.end) {
-    return;
-  }
-  vec s[Queries][Vectors];
-  for (int i = 0; i < Queries * Vectors; ++i) {
-    s[i / Vectors][i % Vectors] = sums[i];
+[[gnu::noinline]] void weigh(const value_columns<Format>& columns,
+                             const float* weights, const position_range& range,
+                             float* sums, Ahead& ahead) {
+  const std::int64_t stride = columns.sums_stride();
+  value_sums<Queries, Vectors> s;
+#pragma GCC unroll 8
+  for (int r = 0; r < Queries; ++r) {
+#pragma GCC unroll 4
+    for (int n = 0; n < Vectors; ++n) {
+      s[r][n] = load(sums + r * stride + n * lanes);
+    }
   }
   const std::int64_t bytes = columns.row_bytes();
   for (std::int64_t j = range.first; j < range.end;) {
     const std::byte* row = columns.row(j);
-    const std::int64_t run_end = (j | (run_positions - 1)) + 1;
-    if (j + run_positions == run_end && run_end <= range.end) {
-      for (int k = 0; k < run_positions; ++k, row += bytes) {
-        ahead.step();
-        weigh_row(columns, row, weights + j + k, s);
+    const std::byte* lines = ahead.next(run_positions);
+    if (j % run_positions == 0 && j + run_positions <= range.end) {
+#pragma GCC unroll 8
+      for (int k = 0; k < run_positions; ++k) {
+        ahead.ask(lines, k);
+        weigh_row<Format, Queries, Vectors>(columns, row + k * bytes,
+                                            weights + j + k, s);
       }
-      j = run_end;
+      j += run_positions;
+      continue;
     }
-    for (const std::int64_t stop = lower(range.end, run_end); j < stop;
-         ++j, row += bytes) {
-      weigh_row(columns, row, weights + j, s);
+    const std::int64_t stop = lower(range.end, (j | (run_positions - 1)) + 1);
+    for (int line = 0; j < stop; ++j, ++line, row += bytes) {
+      ahead.ask(lines, line);
+      weigh_row<Format, Queries, Vectors>(columns, row, weights + j, s);
     }
   }
-  for (int i = 0; i < Queries * Vectors; ++i) {
-    sums[i] = s[i / Vectors][i % Vectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < Queries; ++r) {
+#pragma GCC unroll 4
+    for (int n = 0; n < Vectors; ++n) {
+      store(sums + r * stride + n * lanes, s[r][n]);
+    }
   }
 }
 
@@ -136,70 +111,50 @@ SLUICE_INLINE position_range common(const position_range* seen, int count) {
 template <class Format, int Queries, int Vectors, class Ahead>
 SLUICE_INLINE void weigh_block(const value_columns<Format>& columns,
                                const float* weights, const position_range* seen,
-                               vec* sums, Ahead& ahead) {
+                               float* sums, Ahead& ahead) {
   const position_range all = common(seen, Queries);
   const bool together = Queries > 1 && all.first < all.end;
+  const auto weigh_one = [&](int r, const position_range& range) {
+    if (range.first < range.end) {
+      weigh<Format, 1, Vectors>(columns, weights + r * tile_scratch::stride,
+                                range, sums + r * columns.sums_stride(), ahead);
+    }
+  };
   for (int r = 0; r < Queries; ++r) {
-    const position_range before = {seen[r].first, all.first};
-    weigh<Format, 1, Vectors>(columns, weights + r * span_scratch::stride,
-                              together ? before : seen[r], sums + r * Vectors,
-                              ahead);
+    weigh_one(r, together ? position_range{seen[r].first, all.first} : seen[r]);
   }
   if (!together) {
     return;
   }
   weigh<Format, Queries, Vectors>(columns, weights, all, sums, ahead);
   for (int r = 0; r < Queries; ++r) {
-    weigh<Format, 1, Vectors>(columns, weights + r * span_scratch::stride,
-                              {all.end, seen[r].end}, sums + r * Vectors,
-                              ahead);
+    weigh_one(r, {all.end, seen[r].end});
   }
 }
 
-/// The sums of a span for queries from `query` on, merged into `results`.
-struct span_values {
-  const span_queries& queries;
-  const span_scratch& scratch;
-  const merge_factors* factors;
-  running_sum* results;
+/// The queries of one kv head, and what they see of a tile of its values.
+struct value_tile {
+  int count;                  // of queries
+  const position_range* seen; // [count], within the tile
+  const float* weights;       // [count, tile_scratch::stride]
+  float* sums;                // [count, sums_stride]
 };
-
-template <class Format, int Queries, int Vectors, class Ahead>
-SLUICE_INLINE void weigh_and_merge(const value_columns<Format>& columns,
-                                   const span_values& span, int query,
-                                   Ahead& ahead) {
-  vec sums[Queries * Vectors];
-  for (vec& s : sums) {
-    s = set(0);
-  }
-  weigh_block<Format, Queries, Vectors>(
-      columns, span.scratch.scores + query * span_scratch::stride,
-      span.queries.seen + query, sums, ahead);
-  for (int r = 0; r < Queries; ++r) {
-    if (span.queries.seen[query + r].first >=
-        span.queries.seen[query + r].end) {
-      continue;
-    }
-    for (int n = 0; n < Vectors; ++n) {
-      const std::int64_t i = columns.first + n * lanes;
-      merge_values(span.results[query + r].values + i,
-                   columns.rows.kv.head_dim - i, sums[r * Vectors + n],
-                   span.factors[query + r]);
-    }
-  }
-}
 
 /// `Queries` queries at a time as long as they last; returns the next one.
 template <class Format, int Queries, int Vectors>
 SLUICE_INLINE int weigh_queries(const value_columns<Format>& columns,
-                                const span_values& span, int query,
+                                const value_tile& tile, int query,
                                 row_prefetcher& ahead) {
-  for (; query + Queries <= span.queries.count; query += Queries) {
+  for (; query + Queries <= tile.count; query += Queries) {
+    const float* weights = tile.weights + query * tile_scratch::stride;
+    float* sums = tile.sums + query * columns.sums_stride() + columns.first;
+    const position_range* seen = tile.seen + query;
     if (ahead.idle()) {
       no_prefetcher none;
-      weigh_and_merge<Format, Queries, Vectors>(columns, span, query, none);
+      weigh_block<Format, Queries, Vectors>(columns, weights, seen, sums, none);
     } else {
-      weigh_and_merge<Format, Queries, Vectors>(columns, span, query, ahead);
+      weigh_block<Format, Queries, Vectors>(columns, weights, seen, sums,
+                                            ahead);
     }
   }
   return query;
@@ -208,25 +163,25 @@ SLUICE_INLINE int weigh_queries(const value_columns<Format>& columns,
 /// All queries, `Vectors` vectors of the head from `columns.first` on.
 template <class Format, int Vectors>
 SLUICE_INLINE void weigh_columns(const value_columns<Format>& columns,
-                                 const span_values& span,
+                                 const value_tile& tile,
                                  row_prefetcher& ahead) {
   constexpr int most = value_queries;
-  int query = weigh_queries<Format, most, Vectors>(columns, span, 0, ahead);
-  query = weigh_queries<Format, most / 2, Vectors>(columns, span, query, ahead);
-  weigh_queries<Format, 1, Vectors>(columns, span, query, ahead);
+  int query = weigh_queries<Format, most, Vectors>(columns, tile, 0, ahead);
+  query = weigh_queries<Format, most / 2, Vectors>(columns, tile, query, ahead);
+  weigh_queries<Format, 1, Vectors>(columns, tile, query, ahead);
 }
 
-/// The weighted sums of the span at `start`, merged into the results.
+/// Adds the weighted values of the tile at `start` to the sums.
 template <class Format>
-SLUICE_INLINE void weigh_span(const kv_rows& rows, std::int64_t start,
-                              const span_values& span, row_prefetcher& ahead) {
+SLUICE_INLINE void weigh_tile(const kv_rows& rows, std::int64_t start,
+                              const value_tile& tile, row_prefetcher& ahead) {
   const std::int64_t head_dim = rows.kv.head_dim;
   std::int64_t i = 0;
   for (; i + 2 * lanes <= head_dim; i += 2 * lanes) {
-    weigh_columns<Format, 2>({rows, start, i}, span, ahead);
+    weigh_columns<Format, 2>({rows, start, i}, tile, ahead);
   }
   for (; i < head_dim; i += lanes) {
-    weigh_columns<Format, 1>({rows, start, i}, span, ahead);
+    weigh_columns<Format, 1>({rows, start, i}, tile, ahead);
   }
 }
 

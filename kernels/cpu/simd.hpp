@@ -16,12 +16,13 @@
 //   value_queries                  queries in a tile of 2 vectors of values
 //   set load store add sub mul div fma abs round_even
 //   max(a, b), min(a, b)           b when either is NaN
-//   power_of_two(n)                2^n for integral n in [-126, 127]
+//   exponent(x)                    2^(b - 127), b the last 8 bits of x
 //   zero_below(x, limit, value)    0 where x < limit, else value
 //   sum(x), largest(x)             over the lanes, in one fixed order
 //   load_f16 store_f16 load_bf16 store_bf16   nearest even, NaN stays NaN
 //   load_bf16_even load_bf16_odd   of `lanes` neighbouring pairs
-//   split_f16 split_bf16           the low and the high half of each lane
+//   split_bf16                     the low and the high half of each lane
+//   turn_f16(rows, to, stride)     see f16_format::turn
 //   load_i8 split_i8               int8 as f32; the four bytes of each lane
 //   transpose(vec[lanes])          of 32-bit lanes
 //   store_i8                       nearest even, saturating
@@ -37,13 +38,35 @@
 
 namespace sluice::SLUICE_ISA {
 
+/// Transposes `lanes` rows of words; element e of all of them goes to
+/// to + e * stride.
+template <class Format>
+SLUICE_INLINE void turn_words(vec (&rows)[lanes], float* to,
+                              std::int64_t stride) {
+  transpose(rows);
+#pragma GCC unroll 16
+  for (int n = 0; n < lanes; ++n) {
+    vec elements[Format::per_word];
+    Format::split(rows[n], elements);
+#pragma GCC unroll 4
+    for (int e = 0; e < Format::per_word; ++e) {
+      store(to + (n * Format::per_word + e) * stride, elements[e]);
+    }
+  }
+}
+
 // Storage formats of single elements: load and store `lanes` of them.
-// `split` takes one 32-bit word a lane apart, first element first.
+// `turn` takes `lanes` rows of `lanes` words each and stores element e of all
+// rows at to + e * stride.
 struct f32_format {
   static constexpr int bytes = 4;
   static constexpr int per_word = 1;
   SLUICE_INLINE static void split(vec words, vec (&elements)[1]) {
     elements[0] = words;
+  }
+  SLUICE_INLINE static void turn(vec (&rows)[lanes], float* to,
+                                 std::int64_t stride) {
+    turn_words<f32_format>(rows, to, stride);
   }
   SLUICE_INLINE static vec load(const std::byte* p) {
     return SLUICE_ISA::load(reinterpret_cast<const float*>(p));
@@ -56,8 +79,9 @@ struct f32_format {
 struct f16_format {
   static constexpr int bytes = 2;
   static constexpr int per_word = 2;
-  SLUICE_INLINE static void split(vec words, vec (&elements)[2]) {
-    split_f16(words, elements);
+  SLUICE_INLINE static void turn(vec (&rows)[lanes], float* to,
+                                 std::int64_t stride) {
+    turn_f16(rows, to, stride);
   }
   SLUICE_INLINE static vec load(const std::byte* p) { return load_f16(p); }
   SLUICE_INLINE static void store(std::byte* p, vec x) { store_f16(p, x); }
@@ -69,6 +93,10 @@ struct bf16_format {
   SLUICE_INLINE static void split(vec words, vec (&elements)[2]) {
     split_bf16(words, elements);
   }
+  SLUICE_INLINE static void turn(vec (&rows)[lanes], float* to,
+                                 std::int64_t stride) {
+    turn_words<bf16_format>(rows, to, stride);
+  }
   SLUICE_INLINE static vec load(const std::byte* p) { return load_bf16(p); }
   SLUICE_INLINE static void store(std::byte* p, vec x) { store_bf16(p, x); }
 };
@@ -79,6 +107,10 @@ struct i8_format {
   static constexpr int per_word = 4;
   SLUICE_INLINE static void split(vec words, vec (&elements)[4]) {
     split_i8(words, elements);
+  }
+  SLUICE_INLINE static void turn(vec (&rows)[lanes], float* to,
+                                 std::int64_t stride) {
+    turn_words<i8_format>(rows, to, stride);
   }
   SLUICE_INLINE static vec load(const std::byte* p) { return load_i8(p); }
   SLUICE_INLINE static void store(std::byte* p, vec x) {
@@ -111,23 +143,27 @@ SLUICE_INLINE void store_some(float* p, vec x, int count) {
 }
 
 /// e^x for x <= 88 (larger ones count as 88), 0 below -87.3; NaN stays NaN.
-/// Relative error below 3e-7: e^x = 2^n e^r, a Taylor polynomial for e^r.
+/// Relative error below 3e-7: e^x = 2^n e^r, a minimax polynomial for e^r whose
+/// own error is below 4e-9.
 SLUICE_INLINE vec exp(vec x) {
   const vec lowest = set(-87.3f);
   const vec bounded = min(set(88.0f), max(lowest, x));
-  const vec n = round_even(mul(bounded, set(1.44269504f)));
+  // Next to 1.5 * 2^23 floats are integers: adding it rounds, and the last
+  // bits of the sum are n + 127, the exponent of 2^n.
+  const vec shift = set(12582912.0f + 127);
+  const vec shifted = fma(bounded, set(1.44269504f), shift);
+  const vec n = sub(shifted, shift);
   // log(2) in two parts, the first exact in few bits.
   const vec high = fma(n, set(-0.693359375f), bounded);
   const vec r = fma(n, set(2.12194440e-4f), high);
-  vec p = set(1.0f / 5040);
-  p = fma(p, r, set(1.0f / 720));
-  p = fma(p, r, set(1.0f / 120));
-  p = fma(p, r, set(1.0f / 24));
-  p = fma(p, r, set(1.0f / 6));
-  p = fma(p, r, set(1.0f / 2));
+  vec p = set(0.00138144672f);
+  p = fma(p, r, set(0.00836878084f));
+  p = fma(p, r, set(0.0416683927f));
+  p = fma(p, r, set(0.166665196f));
+  p = fma(p, r, set(0.49999994f));
   p = fma(p, r, set(1.0f));
   p = fma(p, r, set(1.0f));
-  return zero_below(x, lowest, mul(p, power_of_two(n)));
+  return zero_below(x, lowest, mul(p, exponent(shifted)));
 }
 
 /// Calls `full(i)` for every whole vector of `count` elements and then

@@ -58,10 +58,8 @@ SLUICE_INLINE vec round_even(vec x) {
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-SLUICE_INLINE vec power_of_two(vec n) {
-  const __m256i biased =
-      _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+SLUICE_INLINE vec exponent(vec x) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23));
 }
 
 SLUICE_INLINE vec zero_below(vec x, vec limit, vec value) {
@@ -164,6 +162,17 @@ SLUICE_INLINE void transpose(vec (&r)[lanes]) {
     const vec low = _mm256_permute2f128_ps(r[c], r[4 + c], 0x20);
     r[4 + c] = _mm256_permute2f128_ps(r[c], r[4 + c], 0x31);
     r[c] = low;
+  }
+}
+
+SLUICE_INLINE void turn_f16(vec (&rows)[lanes], float* to,
+                            std::int64_t stride) {
+  transpose(rows);
+  for (int n = 0; n < lanes; ++n) {
+    vec halves[2];
+    split_f16(rows[n], halves);
+    store(to + 2 * n * stride, halves[0]);
+    store(to + (2 * n + 1) * stride, halves[1]);
   }
 }
 

@@ -57,10 +57,8 @@ SLUICE_INLINE vec round_even(vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-SLUICE_INLINE vec power_of_two(vec n) {
-  const __m512i biased =
-      _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
+SLUICE_INLINE vec exponent(vec x) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23));
 }
 
 SLUICE_INLINE vec zero_below(vec x, vec limit, vec value) {
@@ -130,14 +128,7 @@ SLUICE_INLINE void store_bf16(std::byte* p, vec x) {
       p, _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, nan, quiet)));
 }
 
-// The 16-bit halves of each lane's word, widened.
-SLUICE_INLINE void split_f16(vec words, vec (&halves)[2]) {
-  const __m512i bits = _mm512_castps_si512(words);
-  halves[0] = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(bits));
-  halves[1] =
-      _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16)));
-}
-
+// The halves of each lane's word.
 SLUICE_INLINE void split_bf16(vec words, vec (&halves)[2]) {
   const __m512i bits = _mm512_castps_si512(words);
   const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000));
@@ -171,6 +162,58 @@ SLUICE_INLINE void transpose(vec (&r)[lanes]) {
     r[4 + c] = _mm512_shuffle_f32x4(odd, later_odd, 0x88);
     r[8 + c] = _mm512_shuffle_f32x4(even, later_even, 0xdd);
     r[12 + c] = _mm512_shuffle_f32x4(odd, later_odd, 0xdd);
+  }
+}
+
+// One step of transposing 16-bit elements: rows `distance` apart interleave
+// theirs, `Bytes` at a time, within quarters.
+template <int Bytes>
+SLUICE_INLINE void interleave(__m512i (&r)[8], int distance) {
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    if ((i & distance) == 0) {
+      const __m512i a = r[i];
+      const __m512i b = r[i + distance];
+      r[i] = Bytes == 2   ? _mm512_unpacklo_epi16(a, b)
+             : Bytes == 4 ? _mm512_unpacklo_epi32(a, b)
+                          : _mm512_unpacklo_epi64(a, b);
+      r[i + distance] = Bytes == 2   ? _mm512_unpackhi_epi16(a, b)
+                        : Bytes == 4 ? _mm512_unpackhi_epi32(a, b)
+                                     : _mm512_unpackhi_epi64(a, b);
+    }
+  }
+}
+
+// Halves are transposed as they are, 8 keys at a time, and widened by loads:
+// that takes fewer shuffles than whole words, and Intel's cores have one unit
+// for them, which also helps to widen 16 at once. After three steps each
+// quarter q of register i holds 8 keys: element 8 q + e, the bits of e in
+// reverse order in i.
+SLUICE_INLINE void turn_f16(vec (&rows)[lanes], float* to,
+                            std::int64_t stride) {
+#pragma GCC unroll 2
+  for (int first = 0; first < lanes; first += 8) {
+    __m512i r[8];
+#pragma GCC unroll 8
+    for (int n = 0; n < 8; ++n) {
+      r[n] = _mm512_castps_si512(rows[first + n]);
+    }
+    interleave<2>(r, 1);
+    interleave<4>(r, 2);
+    interleave<8>(r, 4);
+    alignas(64) __m128i eights[8][4];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      _mm512_store_si512(eights[i], r[i]);
+    }
+    asm volatile("" : "+m"(eights)); // else they are widened by shuffles
+#pragma GCC unroll 32
+    for (int n = 0; n < 32; ++n) {
+      const int i = n / 4;
+      const int e = (i & 1) * 4 + (i & 2) + (i >> 2);
+      _mm256_storeu_ps(to + (n % 4 * 8 + e) * stride + first,
+                       _mm256_cvtph_ps(eights[i][n % 4]));
+    }
   }
 }
 

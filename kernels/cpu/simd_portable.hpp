@@ -66,9 +66,8 @@ SLUICE_INLINE vec round_even(vec x) {
   return (x + shift) - shift;
 }
 
-SLUICE_INLINE vec power_of_two(vec n) {
-  const int_vec biased = __builtin_convertvector(n, int_vec) + 127;
-  return reinterpret_cast<vec>(biased << 23);
+SLUICE_INLINE vec exponent(vec x) {
+  return reinterpret_cast<vec>(reinterpret_cast<int_vec>(x) << 23);
 }
 
 SLUICE_INLINE vec zero_below(vec x, vec limit, vec value) {
@@ -157,6 +156,17 @@ SLUICE_INLINE void transpose(vec (&r)[lanes]) {
   r[1] = __builtin_shuffle(a, b, int_vec{2, 3, 6, 7});
   r[2] = __builtin_shuffle(c, d, int_vec{0, 1, 4, 5});
   r[3] = __builtin_shuffle(c, d, int_vec{2, 3, 6, 7});
+}
+
+SLUICE_INLINE void turn_f16(vec (&rows)[lanes], float* to,
+                            std::int64_t stride) {
+  transpose(rows);
+  for (int n = 0; n < lanes; ++n) {
+    vec halves[2];
+    split_f16(rows[n], halves);
+    store(to + 2 * n * stride, halves[0]);
+    store(to + (2 * n + 1) * stride, halves[1]);
+  }
 }
 
 SLUICE_INLINE vec load_i8(const std::byte* p) {
