@@ -82,7 +82,7 @@ private:
   void send_plan(const messages::PageGrant& grant);
   std::unique_ptr<messages::SequenceStateT>
   introduce(const policy::planned_row& row);
-  void relieve(const messages::PageGrant& grant);
+  void relieve(const messages::PageGrant& grant, bool up_to_date);
   void drop_pages(std::uint64_t sequence);
   bool is_alive(std::uint64_t sequence) const;
 

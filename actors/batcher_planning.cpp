@@ -130,10 +130,13 @@ void batcher_state::granted(frame<messages::PageGrant> grant) {
          "the ledger disagrees about this request's pages");
   });
   let_in(*grant);
+  // Before the draft's number is spent: plans may have ended meanwhile.
+  const bool up_to_date = told_finished_ == schedule_.finished_plan();
   if (draft_)
     send_plan(*grant);
   draft_.reset();
-  relieve(*grant);
+  if (any(grant->waiting()))
+    relieve(*grant, up_to_date);
   publish();
   plan_next();
 }
@@ -242,10 +245,8 @@ batcher_state::introduce(const policy::planned_row& row) {
 /// will come by waiting: if nobody can give way, those that wait let others
 /// have the step; and if the highest-ranked has no pages then, the pool is
 /// smaller than admission was told.
-void batcher_state::relieve(const messages::PageGrant& grant) {
-  if (!any(grant.waiting()))
-    return;
-  if (pages_.is_urgent() || told_finished_ < schedule_.finished_plan()) {
+void batcher_state::relieve(const messages::PageGrant& grant, bool up_to_date) {
+  if (pages_.is_urgent() || !up_to_date) {
     stalled_ = false; // pages have come free meanwhile: ask again
     return;
   }

@@ -230,7 +230,7 @@ void kv_page_manager_state::audit(const request& news) {
     spdlog::error("kv_page_manager: sequence {} is gone and had {} pages; they "
                   "are taken back",
                   stray.owner, stray.pages);
-    pages_->release(stray.owner);
+    pages_->take_back(stray.owner);
     lost_.push_back(stray.owner);
   }
 }

@@ -126,6 +126,10 @@ public:
   /// @note  O(sequences), for when nothing runs or now and then.
   std::vector<stray_owner> strays(std::span<const std::uint64_t> living) const;
 
+  /// Takes the pages and slots of a stray owner, whether or not there is a
+  /// record of it.
+  void take_back(owner_id stray);
+
   // -- answers
 
   /// @note O(sequences), for the waste.

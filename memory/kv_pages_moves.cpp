@@ -100,6 +100,12 @@ std::vector<std::uint64_t> kv_pages::repair() {
   return owners;
 }
 
+void kv_pages::take_back(owner_id stray) {
+  discard(stray);
+  ledger_.release(stray);
+  drain_idle();
+}
+
 std::vector<stray_owner>
 kv_pages::strays(std::span<const std::uint64_t> living) const {
   std::vector<std::uint64_t> known{living.begin(), living.end()};

@@ -213,6 +213,19 @@ BOOST_FIXTURE_TEST_CASE(receipts_count_page_seconds, lane_fixture) {
   BOOST_TEST(receipt_of(*log, 1).page_seconds >= 2.0);
 }
 
+BOOST_FIXTURE_TEST_CASE(who_can_never_have_pages_fails, short_lane) {
+  admit(work_of(1, 8, 2));
+  while (waiting_plans() > 0)
+    answer(40);
+  auto& books =
+      state_of<kv_page_manager_state>(pages).pages_for_test().books_for_test();
+  BOOST_REQUIRE(books.claim(999, 5)); // pages that are nobody's
+  admit(work_of(2, 8, 2));
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 2u);
+  BOOST_TEST(log->outcomes[1]->code() == ErrorCode::ledger_discrepancy);
+  BOOST_TEST(ledger().free == 5u); // and are taken back when all is quiet
+}
+
 BOOST_AUTO_TEST_CASE(a_leak_fails_one_request_while_fifty_finish) {
   lane_fixture lane{{.pool_pages = 200}};
   for (request_number i = 1; i <= 51; ++i)
