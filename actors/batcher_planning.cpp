@@ -6,21 +6,16 @@
 
 #include <spdlog/spdlog.h>
 
+#include "messages/each.hpp"
 #include "messages/error_code.hpp"
 
 namespace sluice::actors {
 namespace {
 
+using messages::each;
 using messages::ErrorCode;
 
 constexpr std::uint64_t plans_per_audit = 256;
-
-template <class T, class Function>
-void each(const flatbuffers::Vector<T>* list, Function function) {
-  if (list)
-    for (auto item : *list)
-      function(item);
-}
 
 template <class T>
 bool any(const flatbuffers::Vector<T>* list) {

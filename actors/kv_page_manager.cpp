@@ -4,17 +4,12 @@
 #include <algorithm>
 
 #include "actors/guard.hpp"
+#include "messages/each.hpp"
 
 namespace sluice::actors {
 namespace {
 
-/// FlatBuffers leaves empty vectors out.
-template <class T, class Function>
-void each(const flatbuffers::Vector<T>* list, Function function) {
-  if (list)
-    for (auto item : *list)
-      function(item);
-}
+using messages::each;
 
 template <class T>
 flatbuffers::Offset<flatbuffers::Vector<const T*>>

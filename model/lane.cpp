@@ -3,6 +3,7 @@
 
 #include "kernels/check.hpp"
 #include "kernels/select.hpp"
+#include "messages/each.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -29,13 +30,7 @@ batch_limits limits_of(const architecture& arch, const lane_options& options) {
           .pool_pages = options.kv_pages};
 }
 
-/// FlatBuffers leaves empty vectors out.
-template <class T, class Function>
-void each(const flatbuffers::Vector<T>* list, Function function) {
-  if (list)
-    for (auto item : *list)
-      function(item);
-}
+using messages::each;
 
 std::span<const std::int32_t>
 view(const flatbuffers::Vector<std::uint32_t>* tokens) {
