@@ -119,12 +119,12 @@ void batcher_state::granted(frame<messages::PageGrant> grant) {
   awaiting_grant_ = false;
   measures_.granted(*grant, now(), schedule_.outside());
   learn_room(*grant);
-  settle(*grant);
   each(grant->lost(), [this](std::uint64_t sequence) {
     fail(request_of(sequence), ErrorCode::ledger_discrepancy,
          "the ledger disagrees about this request's pages");
   });
   let_in(*grant);
+  settle(*grant); // who could not swap out has been counted by now
   // Before the draft's number is spent: plans may have ended meanwhile.
   const bool up_to_date = told_finished_ == schedule_.finished_plan();
   if (draft_)
