@@ -49,6 +49,10 @@ class FakeDaemon:
         context = zmq.Context()
         self._control = context.socket(zmq.ROUTER)
         self._streams = context.socket(zmq.XPUB)
+        for socket in (self._control, self._streams):
+            # Before bind: connections take it from there. One that is closing
+            # while its reply waits would else keep the context for ever.
+            socket.setsockopt(zmq.LINGER, 0)
         self._control.bind(self.endpoint)
         self._streams.bind(self.stream_endpoint)
         self._ready.set()
@@ -56,7 +60,7 @@ class FakeDaemon:
             if self._control.poll(20) and not self.deaf:
                 peer, data = self._control.recv_multipart()
                 self._answer(peer, data)
-        context.destroy(linger=0)
+        context.destroy()
 
     def _answer(self, peer, data):
         name, message = frames.parse(data)

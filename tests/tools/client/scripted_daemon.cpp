@@ -15,10 +15,10 @@ std::unique_ptr<messages::RequestId> copy(const messages::RequestId* id) {
 } // namespace
 
 scripted_daemon::scripted_daemon(script script) : script_{std::move(script)} {
+  control_.set(zmq::sockopt::linger, 0); // before bind: connections take it
+  streams_.set(zmq::sockopt::linger, 0); // from there
   control_.bind(endpoint);
   streams_.bind(stream_endpoint);
-  control_.set(zmq::sockopt::linger, 0);
-  streams_.set(zmq::sockopt::linger, 0);
   thread_ = std::thread{[this] { run(); }};
 }
 
