@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/emulation/launch_emulated.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+#include <vector>
+
+// runtime.hpp without a device: memory is the host's, and a stream does its
+// work when it is given, unless it records.
+
+namespace sluice::cuda {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+constexpr std::size_t alignment = 256;
+constexpr std::uint64_t total = std::uint64_t{1} << 32;
+using calls = std::vector<std::function<void()>>;
+
+/// What native() gives: where calls are recorded, if they are.
+struct emulated_stream {
+  std::shared_ptr<calls> recording;
+};
+
+void give_back(std::byte* data) noexcept {
+  std::free(data);
+}
+
+std::byte* take(std::size_t bytes) {
+  const auto whole = (bytes + alignment - 1) / alignment * alignment;
+  auto* data = static_cast<std::byte*>(
+      std::aligned_alloc(alignment, std::max(whole, alignment)));
+  if (!data)
+    throw std::bad_alloc{};
+  std::memset(data, 0xff, whole); // NaNs, for what reads it too soon
+  return data;
+}
+
+} // namespace
+
+struct graph::impl {
+  std::shared_ptr<calls> work;
+};
+
+struct stream::impl : emulated_stream {};
+
+struct event::impl {
+  clock::time_point at{};
+};
+
+void emulation::enqueue(stream& on, std::function<void()> work) {
+  auto& state = *static_cast<emulated_stream*>(on.native());
+  if (state.recording)
+    state.recording->push_back(std::move(work));
+  else
+    work();
+}
+
+std::vector<device_facts> devices() {
+  return {{.index = 0,
+           .name = "emulation",
+           .major = 9,
+           .minor = 0,
+           .processors = 4,
+           .total_bytes = total,
+           .free_bytes = total,
+           .shared_bytes = 227u << 10}};
+}
+
+void use_device(int) {}
+
+// -- streams ------------------------------------------------------------------
+
+stream::stream() : impl_{std::make_unique<impl>()} {}
+stream::~stream() = default;
+
+void stream::copy(void* to, const void* from, std::size_t bytes) {
+  emulation::enqueue(*this, [=] { std::memmove(to, from, bytes); });
+}
+
+void stream::fill(void* to, int byte, std::size_t bytes) {
+  emulation::enqueue(*this, [=] { std::memset(to, byte, bytes); });
+}
+
+void stream::wait() {}
+
+void stream::begin_recording() {
+  impl_->recording = std::make_shared<calls>();
+}
+
+graph stream::end_recording() {
+  graph recorded;
+  recorded.impl_ =
+      std::make_shared<graph::impl>(std::exchange(impl_->recording, nullptr));
+  return recorded;
+}
+
+void stream::run(const graph& recorded) {
+  for (const auto& call : *recorded.impl_->work)
+    emulation::enqueue(*this, call);
+}
+
+void* stream::native() const noexcept {
+  return static_cast<emulated_stream*>(impl_.get());
+}
+
+// -- events -------------------------------------------------------------------
+
+event::event() : impl_{std::make_unique<impl>()} {}
+event::~event() = default;
+
+void event::record(stream& in) {
+  emulation::enqueue(in, [at = &impl_->at] { *at = clock::now(); });
+}
+
+bool event::reached() const {
+  return true;
+}
+
+void event::wait() const {}
+
+void event::delay(stream&) const {}
+
+double event::seconds_since(const event& earlier) const {
+  return std::chrono::duration<double>(impl_->at - earlier.impl_->at).count();
+}
+
+// -- memory -------------------------------------------------------------------
+
+device_memory::device_memory(std::size_t bytes)
+    : data_{take(bytes)}, bytes_{bytes} {}
+
+void device_memory::release::operator()(std::byte* data) const noexcept {
+  give_back(data);
+}
+
+host_memory::host_memory(std::size_t bytes)
+    : data_{take(bytes)}, bytes_{bytes} {}
+
+void host_memory::release::operator()(std::byte* data) const noexcept {
+  give_back(data);
+}
+
+} // namespace sluice::cuda

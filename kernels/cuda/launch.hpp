@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/cuda/runtime.hpp"
+#include "kernels/cuda/simt.hpp"
+
+// How a .cu file starts its kernels, on a GPU or in the emulation.
+
+#ifdef SLUICE_SIMT_EMULATION
+
+#include "kernels/cuda/emulation/launch_emulated.hpp"
+
+#else
+
+#include <cuda_runtime.h>
+
+namespace sluice::cuda {
+
+/// Throws device_error or out_of_device_memory unless all is well.
+void check_cuda(cudaError_t result, const char* what);
+
+/// Starts a kernel.
+/// @throws device_error if it cannot be started.
+template <class... Parameters, class... Arguments>
+void launch(stream& on, const launch_shape& shape,
+            void (*kernel)(Parameters...), const Arguments&... arguments) {
+  constexpr std::size_t without_asking = 48u << 10;
+  if (shape.shared_bytes > without_asking)
+    check_cuda(cudaFuncSetAttribute(kernel,
+                                    cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(shape.shared_bytes)),
+               "shared memory of a kernel");
+  cudaLaunchAttribute early{};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = {shape.grid_x, shape.grid_y, shape.grid_z};
+  config.blockDim = {shape.threads, 1, 1};
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = static_cast<cudaStream_t>(on.native());
+  config.attrs = &early;
+  config.numAttrs = shape.early ? 1 : 0;
+  check_cuda(cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...),
+             "the start of a kernel");
+}
+
+} // namespace sluice::cuda
+
+#endif
