@@ -118,7 +118,7 @@ lane_setup load_lane(const config::config& configuration,
   setup.device = std::make_shared<sluice::engine>(device_of(configuration));
   auto loading = options;
   loading.weight_type = weight_type_of(configuration);
-  loading.packing = &setup.device->packing();
+  loading.packing = setup.device->packing();
   const auto model = load_model(configuration.model.path, loading);
   if (!model->text)
     throw contract_violation{configuration.model.path +

@@ -2,7 +2,6 @@
 #include "model/engine.hpp"
 
 #include "kernels/check.hpp"
-#include "kernels/select.hpp"
 
 #include <exception>
 #include <string>
@@ -10,13 +9,15 @@
 
 namespace sluice {
 
-engine::engine(engine_options options)
-    : ops_{&select(options.isa.value_or(detect()))},
-      pool_{{.threads = options.threads, .pin = options.pin}} {}
+engine::engine(std::unique_ptr<compute_device> device)
+    : device_{std::move(device)} {}
+
+engine::engine(const engine_options& options)
+    : engine{std::make_unique<cpu_device>(options)} {}
 
 std::uint32_t engine::add_lane(std::shared_ptr<const loaded_model> model,
                                const lane_options& options) {
-  lanes_.push_back(std::make_unique<lane>(std::move(model), options, *ops_));
+  lanes_.push_back(std::make_unique<lane>(std::move(model), options, *device_));
   return lanes() - 1;
 }
 
@@ -42,7 +43,7 @@ void engine::run(const messages::StepPlan& plan) {
                             " of " + std::to_string(lanes()) +
                             "; add the lane first");
   try {
-    lanes_[plan.lane()]->step(plan, {pool_, observer_}, answer_);
+    lanes_[plan.lane()]->step(plan, observer_, answer_);
   } catch (const std::exception& error) {
     answer_.fail(ErrorCode::executor_failed, error.what());
   }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/ops.hpp"
-#include "kernels/thread_pool.hpp"
 #include "messages/frame.hpp"
+#include "model/cpu_device.hpp"
 #include "model/lane.hpp"
 #include "model/loaded_model.hpp"
 #include "model/step_answer.hpp"
@@ -11,27 +10,22 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace sluice {
 
-struct engine_options {
-  int threads = 1;                    // the caller included
-  std::optional<instruction_set> isa; // nothing: the best of this CPU
-  bool pin = false;                   // bind threads to CPUs, if those suffice
-};
-
-/// The work of one device: its threads, its kernels and its lanes. Takes plans
-/// and gives results; knows no actor and no other process.
+/// The work of one device and its lanes. Takes plans and gives results; knows
+/// no actor and no other process.
 /// @note one calling thread at a time.
 class engine {
 public:
-  /// @throws contract_violation if the CPU lacks `isa` or threads is absurd.
-  explicit engine(engine_options options);
+  explicit engine(std::unique_ptr<compute_device> device);
+
+  /// On a cpu_device. @throws as its constructor.
+  explicit engine(const engine_options& options);
 
   /// How this device's kernels want their weights: for load_options.
-  const weight_packing& packing() const noexcept { return ops_->packing; }
+  const weight_packing* packing() const { return device_->packing(); }
 
   /// Hosts one more model. Plans name lanes by the returned number, from 0 up.
   /// @throws contract_violation, memory_error if the KV store is impossible.
@@ -54,10 +48,10 @@ public:
 
   /// Binds the thread that will call step(), if threads are bound. Threads that
   /// it starts afterwards would be bound to the same CPU.
-  void pin_caller() const { pool_.pin_caller(); }
+  void pin_caller() const { device_->pin_caller(); }
 
   /// Undoes pin_caller().
-  void unpin_caller() const { pool_.unpin_caller(); }
+  void unpin_caller() const { device_->unpin_caller(); }
 
   /// Calls `observer` with every row of logits before it is sampled; for tests
   /// and scoring. An empty function ends it.
@@ -72,8 +66,7 @@ private:
 
   void run(const messages::StepPlan& plan);
 
-  const op_table* ops_;
-  thread_pool pool_;
+  std::unique_ptr<compute_device> device_; // outlives the lanes
   std::vector<std::unique_ptr<lane>> lanes_;
   logits_observer observer_;
   step_answer answer_;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/lane.hpp"
 
-#include "kernels/check.hpp"
-#include "kernels/select.hpp"
 #include "messages/each.hpp"
 
 #include <algorithm>
@@ -13,15 +11,6 @@
 namespace sluice {
 
 namespace {
-
-kv_shape shape_of(const architecture& arch, const lane_options& options) {
-  return {.layers = arch.layers,
-          .kv_heads = arch.kv_heads,
-          .head_dim = arch.head_dim,
-          .pages = options.kv_pages,
-          .page_tokens = options.page_tokens,
-          .type = options.kv_type};
-}
 
 batch_limits limits_of(const architecture& arch, const lane_options& options) {
   return {.step_tokens = options.max_step_tokens,
@@ -43,19 +32,15 @@ view(const flatbuffers::Vector<std::uint32_t>* tokens) {
 } // namespace
 
 lane::lane(std::shared_ptr<const loaded_model> model,
-           const lane_options& options, const op_table& ops)
-    : options_{options}, transformer_{std::move(model), ops},
-      cache_{shape_of(arch(), options)}, mover_{shape_of(arch(), options),
-                                                options.host_slots},
-      scratch_{transformer_.model(), options.max_step_tokens}, batch_{limits_of(
-                                                                   arch(),
-                                                                   options)},
-      sampler_{ops, arch().vocab}, isa_{name(ops.isa)} {
+           const lane_options& options, compute_device& device)
+    : options_{options}, model_{std::move(model)}, device_{device.make_lane(
+                                                       model_, options)},
+      batch_{limits_of(arch(), options)}, device_name_{device.name()} {
   for (auto& plan : recent_)
     plan.last.reserve(options.max_step_tokens);
 }
 
-void lane::step(const messages::StepPlan& plan, const step_context& context,
+void lane::step(const messages::StepPlan& plan, const logits_observer& observer,
                 step_answer& answer) {
   update_sequences(plan);
   move_pages(plan, answer);
@@ -64,7 +49,7 @@ void lane::step(const messages::StepPlan& plan, const step_context& context,
   each(plan.rows(), [&](const messages::PlanRow* row) {
     add_row(*row, index++, answer.add_row());
   });
-  run_batch(context, answer);
+  run_batch(observer, answer);
   remember(answer);
 }
 
@@ -72,20 +57,15 @@ void lane::move_pages(const messages::StepPlan& plan, step_answer& answer) {
   if (!plan.swaps_out() && !plan.swaps_in() && !plan.copies())
     return;
   const auto begin = std::chrono::steady_clock::now();
-  mover_.carry_out(plan, cache_);
+  device_->move_pages(plan);
   answer.times().moves += std::chrono::steady_clock::now() - begin;
 }
 
-void lane::run_batch(const step_context& context, step_answer& answer) {
+void lane::run_batch(const logits_observer& observer, step_answer& answer) {
   if (batch_.rows().empty())
     return;
   try {
-    const auto begin = std::chrono::steady_clock::now();
-    transformer_.forward(batch_.positions(), cache_, scratch_, context.pool);
-    answer.times().kernels += std::chrono::steady_clock::now() - begin;
-    sampler_.run(
-        {transformer_, scratch_, batch_, context.pool, context.observer},
-        answer);
+    device_->run(batch_, observer, answer);
   } catch (...) {
     batch_.take_back();
     throw;
@@ -170,17 +150,18 @@ void lane::remember(const step_answer& answer) {
 }
 
 lane_facts lane::facts() const {
-  return {.model = transformer_.model().name,
+  const auto bytes = device_->bytes();
+  return {.model = model_->name,
           .context = arch().context,
           .vocab = arch().vocab,
           .page_tokens = options_.page_tokens,
           .kv_pages = options_.kv_pages,
           .max_step_tokens = options_.max_step_tokens,
-          .kv_bytes = cache_.bytes(),
-          .page_bytes = kv_page_bytes(cache_.shape()),
+          .kv_bytes = bytes.kv,
+          .page_bytes = bytes.page,
           .host_slots = options_.host_slots,
-          .weight_bytes = transformer_.model().tensors.memory.bytes(),
-          .isa = isa_};
+          .weight_bytes = bytes.weights,
+          .isa = device_name_};
 }
 
 } // namespace sluice

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "memory/kv_store.hpp"
 #include "messages/lane_generated.h"
+#include "model/compute_device.hpp"
 #include "model/lane_batch.hpp"
+#include "model/lane_options.hpp"
 #include "model/lane_sequence.hpp"
-#include "model/page_mover.hpp"
-#include "model/sampler.hpp"
 #include "model/step_answer.hpp"
-#include "model/transformer.hpp"
 
 #include <array>
 #include <cstdint>
@@ -19,14 +17,6 @@
 #include <vector>
 
 namespace sluice {
-
-struct lane_options {
-  std::uint32_t kv_pages = 0;          // pages of the KV store, > 0
-  std::uint32_t page_tokens = 16;      // a power of two, 8..128
-  dtype kv_type = dtype::f16;          // f32, f16, bf16 or i8
-  std::uint32_t max_step_tokens = 512; // positions of one plan, > 0
-  std::uint32_t host_slots = 0;        // pages that can be swapped out
-};
 
 /// What others must know of a lane.
 struct lane_facts {
@@ -40,34 +30,29 @@ struct lane_facts {
   std::uint64_t page_bytes = 0; // of one KV page
   std::uint32_t host_slots = 0;
   std::uint64_t weight_bytes = 0;
-  std::string isa; // name of the kernels' instruction set
+  std::string isa; // name of the kernels' instruction set, or of the GPU
 };
 
-/// What a lane borrows for one step.
-struct step_context {
-  thread_pool& pool;
-  const logits_observer& observer; // may be empty
-};
-
-/// One loaded model with its KV bytes and the state of every sequence that
-/// plans have named. Penalty counts and sampled tokens live here, so that a
+/// One loaded model on a device, and the state of every sequence that plans
+/// have named. Penalty counts and sampled tokens live here, so that a
 /// plan can be made before the result of the plan before it is known.
 class lane {
 public:
   /// @throws contract_violation for impossible options, memory_error if the
   ///         KV store or the scratch memory cannot be had.
   lane(std::shared_ptr<const loaded_model> model, const lane_options& options,
-       const op_table& ops);
+       compute_device& device);
 
   /// Runs one plan: sequences leave, pages move, sequences join, page tables
   /// grow, all rows go through one forward pass. A row that breaks a rule
   /// changes nothing and gets a code; the others do not notice.
+  /// @param observer  may be empty.
   /// @param answer  receives an answer for each row, and the times.
   /// @throws contract_violation, std::bad_alloc: the step failed as a whole
   ///         and its rows are taken back.
   /// @note   allocates nothing, unless sequences join or leave, a step is
   ///         wider than any before, or a row fails.
-  void step(const messages::StepPlan& plan, const step_context& context,
+  void step(const messages::StepPlan& plan, const logits_observer& observer,
             step_answer& answer);
 
   /// Replaces every sequence; no position has KV afterwards.
@@ -90,22 +75,19 @@ private:
   void add_row(const messages::PlanRow& row, std::uint32_t index,
                row_answer& answer);
   std::span<const std::int32_t> row_tokens(const messages::PlanRow& row) const;
-  void run_batch(const step_context& context, step_answer& answer);
+  void run_batch(const logits_observer& observer, step_answer& answer);
   void remember(const step_answer& answer);
 
-  const architecture& arch() const { return transformer_.model().arch; }
+  const architecture& arch() const { return model_->arch; }
 
   lane_options options_;
-  transformer transformer_;
-  kv_store cache_;
-  page_mover mover_;
-  transformer_scratch scratch_;
+  std::shared_ptr<const loaded_model> model_;
+  std::unique_ptr<lane_device> device_;
   lane_batch batch_;
-  sampler sampler_;
   std::unordered_map<std::uint64_t, lane_sequence> sequences_;
   std::array<sampled_plan, remembered_plans> recent_;
   std::size_t next_recent_ = 0; // the oldest, to be overwritten
-  std::string isa_;
+  std::string device_name_;
 };
 
 } // namespace sluice

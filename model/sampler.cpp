@@ -30,13 +30,12 @@ sampler::sampler(const op_table& ops, std::uint32_t vocab)
 void sampler::run(const sampler_step& step, step_answer& answer) {
   using clock = std::chrono::steady_clock;
   const auto all = static_cast<std::uint32_t>(step.batch.wanted());
-  const auto most = static_cast<std::uint32_t>(step.scratch.logit_rows());
+  const auto most = step.source.most_rows();
   reserve(std::min(all, most), step.pool.threads());
   for (std::uint32_t first = 0; first < all; first += most) {
     const auto count = std::min(most, all - first);
     const auto begin = clock::now();
-    const auto logits =
-        step.model.logits(first, count, step.scratch, step.pool);
+    const auto logits = step.source.logits(first, count);
     const auto computed = clock::now();
     plan_jobs(step.batch, {first, count});
     if (step.observer)

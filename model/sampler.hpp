@@ -2,31 +2,35 @@
 #pragma once
 
 #include "kernels/ops.hpp"
+#include "kernels/thread_pool.hpp"
 #include "model/lane_batch.hpp"
+#include "model/logits_observer.hpp"
 #include "model/step_answer.hpp"
-#include "model/transformer.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace sluice {
 
-/// One row of logits as the model gave it.
-struct logits_row {
-  std::uint64_t sequence = 0;
-  std::uint32_t position = 0;    // of the token that went in
-  std::span<const float> logits; // [vocab], valid during the call
-};
+/// Where a sampler gets its logits, a slice of the step's wanted positions at a
+/// time.
+class logits_source {
+public:
+  virtual ~logits_source() = default;
 
-using logits_observer = std::function<void(const logits_row&)>;
+  /// Positions that logits() can give at once.
+  virtual std::uint32_t most_rows() const = 0;
+
+  /// @return [count, vocab] of the wanted positions from `first` on, free to be
+  ///         overwritten, valid until the next call.
+  virtual activations logits(std::uint32_t first, std::uint32_t count) = 0;
+};
 
 /// What a sampler works with during one step.
 struct sampler_step {
-  const transformer& model;
-  transformer_scratch& scratch; // holds the hidden states of the step
+  logits_source& source;
   const lane_batch& batch;
   thread_pool& pool;
   const logits_observer& observer; // may be empty

@@ -39,7 +39,7 @@ engine_driver::engine_driver(driver_options options,
       engine_options{static_cast<int>(options_.threads), options_.isa, true});
   load_options loading;
   loading.progress = progress;
-  loading.packing = &engine_->packing();
+  loading.packing = engine_->packing();
   const auto model = load_model(options_.model, loading);
   vocabulary_ = model->arch.vocab;
   options_.tokens_each = std::min(options_.tokens_each, model->arch.context);

@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_SUITE(reference_models)
 BOOST_DATA_TEST_CASE(they_answer_records, boost::unit_test::data::make(files),
                      file) {
   const auto model = load_model(models_folder / file);
-  engine device{{}};
+  engine device{engine_options{}};
   device.add_lane(model, {.kv_pages = 32});
   for (const auto& [prompt, expected] : first_records())
     BOOST_TEST(answer(device, *model, prompt) == expected);

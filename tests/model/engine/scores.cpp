@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(golden_models_have_the_perplexity_of_pytorch) {
     for (const auto isa : available_instruction_sets()) {
       engine device{{.isa = isa}};
       const auto model = load_model(tests_folder / "golden" / name,
-                                    {.packing = &device.packing()});
+                                    {.packing = device.packing()});
       device.add_lane(model, {.kv_pages = 4, .kv_type = dtype::f32});
       const auto found = scores_of(device, golden.at("tokens"), 7);
       check_perplexity(name + ", " + std::string{sluice::name(isa)}, found,
