@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/cuda/cuda_device.hpp"
+
+#include "kernels/check.hpp"
+#include "kernels/select.hpp"
+#include "model/cuda/cuda_graphs.hpp"
+#include "model/cuda/cuda_transformer.hpp"
+#include "model/sampler.hpp"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace sluice {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+kv_shape shape_of(const architecture& arch, const lane_options& options) {
+  return {.layers = arch.layers,
+          .kv_heads = arch.kv_heads,
+          .head_dim = arch.head_dim,
+          .pages = options.kv_pages,
+          .page_tokens = options.page_tokens,
+          .type = options.kv_type};
+}
+
+std::uint32_t longest_table(const architecture& arch,
+                            const lane_options& options) {
+  return (arch.context + options.page_tokens - 1) / options.page_tokens;
+}
+
+cuda::device_facts find(int index) {
+  const auto all = cuda::devices();
+  std::string known;
+  for (const auto& device : all) {
+    if (device.index == index)
+      return device;
+    known += (known.empty() ? "" : ", ") + std::to_string(device.index) + " (" +
+             device.name + ")";
+  }
+  throw contract_violation{
+      all.empty()
+          ? std::string{"there is no GPU that CUDA can use; choose "
+                        "executor.device = cpu, or check the driver with "
+                        "nvidia-smi"}
+          : "there is no GPU " + std::to_string(index) + "; choose one of " +
+                known};
+}
+
+/// What a cuda_lane works with.
+struct cuda_place {
+  cuda_options options;
+  thread_pool& pool;
+  cuda::stream& stream;
+};
+
+/// A lane in a GPU's memory.
+class cuda_lane : public lane_device, private logits_source {
+public:
+  cuda_lane(std::shared_ptr<const loaded_model> model,
+            const lane_options& options, const cuda_place& place)
+      : model_{std::move(model)}, place_{place},
+        transformer_{arch(), upload_weights(*model_, place.stream),
+                     place.options.mode},
+        cache_{shape_of(arch(), options), options.host_slots},
+        scratch_{arch(), options.max_step_tokens, place.stream},
+        input_{options.max_step_tokens, longest_table(arch(), options)},
+        host_logits_{static_cast<std::size_t>(scratch_.logits.rows) *
+                     arch().vocab * sizeof(float)},
+        sampler_{select(detect()), arch().vocab} {}
+
+  void move_pages(const messages::StepPlan& plan) override {
+    cache_.move_pages(plan, place_.stream);
+    place_.stream.wait();
+  }
+
+  void run(const lane_batch& batch, const logits_observer& observer,
+           step_answer& answer) override {
+    const auto begin = clock::now();
+    forward(batch.positions());
+    place_.stream.wait();
+    answer.times().kernels += clock::now() - begin;
+    sampler_.run({*this, batch, place_.pool, observer}, answer);
+  }
+
+  device_bytes bytes() const override {
+    return {.kv = cache_.bytes(),
+            .page = kv_page_bytes(cache_.shape()),
+            .weights = transformer_.weights().memory.bytes()};
+  }
+
+private:
+  const architecture& arch() const { return model_->arch; }
+
+  void forward(const step_positions& positions) {
+    const auto rounded =
+        sizes_of(positions, arch().context, scratch_.residual.rows);
+    const auto step = input_.load(positions, rounded.sizes, place_.stream);
+    const auto work = [&](cuda::stream& in) {
+      transformer_.forward(step, cache_, scratch_, in);
+    };
+    if (rounded.is_decode && place_.options.graphs)
+      graphs_.run(rounded.sizes, work, place_.stream);
+    else
+      work(place_.stream);
+  }
+
+  std::uint32_t most_rows() const override {
+    return static_cast<std::uint32_t>(scratch_.logits.rows);
+  }
+
+  activations logits(std::uint32_t first, std::uint32_t count) override {
+    const auto rows =
+        transformer_.logits(first, count, scratch_, place_.stream);
+    auto* host = reinterpret_cast<float*>(host_logits_.data());
+    place_.stream.copy(host, rows.data,
+                       static_cast<std::size_t>(rows.rows * rows.columns) *
+                           sizeof(float));
+    place_.stream.wait();
+    return {host, rows.rows, rows.columns, rows.columns};
+  }
+
+  std::shared_ptr<const loaded_model> model_;
+  cuda_place place_;
+  cuda_transformer transformer_;
+  cuda_cache cache_;
+  cuda_scratch scratch_;
+  cuda_step_input input_;
+  cuda_graphs graphs_;
+  cuda::host_memory host_logits_;
+  sampler sampler_;
+};
+
+} // namespace
+
+cuda_device::cuda_device(const cuda_options& options)
+    : options_{options}, facts_{find(options.index)},
+      pool_{{.threads = options.threads}} {
+  cuda::use_device(options.index);
+}
+
+std::unique_ptr<lane_device>
+cuda_device::make_lane(std::shared_ptr<const loaded_model> model,
+                       const lane_options& options) {
+  return std::make_unique<cuda_lane>(std::move(model), options,
+                                     cuda_place{options_, pool_, stream_});
+}
+
+} // namespace sluice

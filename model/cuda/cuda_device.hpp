@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/cuda/ops.hpp"
+#include "kernels/thread_pool.hpp"
+#include "model/compute_device.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace sluice {
+
+struct cuda_options {
+  int index = 0;   // of the GPU
+  int threads = 1; // of the host, for what it samples
+  cuda::determinism mode = cuda::determinism::strict;
+  bool graphs = true; // decode steps as recorded graphs
+};
+
+/// One GPU, with one stream. Lanes borrow it: the device outlives them.
+class cuda_device : public compute_device {
+public:
+  /// @throws contract_violation if there is no such GPU, with those there are;
+  ///         cuda::device_error.
+  explicit cuda_device(const cuda_options& options);
+
+  std::string name() const override { return facts_.name; }
+  const weight_packing* packing() const override { return nullptr; }
+  std::unique_ptr<lane_device>
+  make_lane(std::shared_ptr<const loaded_model> model,
+            const lane_options& options) override;
+
+private:
+  cuda_options options_;
+  cuda::device_facts facts_;
+  thread_pool pool_;
+  cuda::stream stream_;
+};
+
+} // namespace sluice

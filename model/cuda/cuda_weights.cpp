@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/cuda/cuda_weights.hpp"
+
+#include "kernels/check.hpp"
+#include "kernels/convert.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace sluice {
+
+namespace {
+
+using cuda::weight_form;
+
+constexpr std::uint64_t alignment = 256;
+
+/// One array on its way to the device.
+struct placement {
+  std::uint64_t bytes = 0;
+  std::function<void(std::span<std::byte>)> write; // on the host
+  std::function<void(const std::byte*)> place;     // its device address
+};
+
+/// Rows of a matrix, one by one, as bf16 or f16.
+void narrow_rows(const matrix_view& from, dtype type, std::span<std::byte> to) {
+  std::vector<float> row(static_cast<std::size_t>(from.columns));
+  auto* out = to.data();
+  for (std::int64_t i = 0; i < from.rows; ++i) {
+    dequantize_row(from.type, from.data + i * from.row_stride_bytes, row);
+    quantize_row(type, row, out);
+    out += row_bytes(type, from.columns);
+  }
+}
+
+/// The upload of one model, array by array.
+class upload_plan {
+public:
+  upload_plan(const loaded_model& model, cuda_weights& to) {
+    const auto& tensors = model.tensors;
+    to.layers.resize(tensors.layers.size());
+    to.embed_type = tensors.embed.type == dtype::f16 ? dtype::f16 : dtype::bf16;
+    add_embedding(tensors.embed, to);
+    for (std::size_t i = 0; i < tensors.layers.size(); ++i)
+      add_layer(tensors.layers[i], to.layers[i]);
+    add_vector(tensors.final_norm, to.final_norm);
+    add_matrices({{&tensors.lm_head, &to.lm_head}});
+    frequencies_ = rope_frequencies(model.arch.rope, tensors.rope_divisors);
+    add_vector(frequencies_, to.inv_freq);
+  }
+
+  std::span<const placement> placements() const { return placements_; }
+
+  std::uint64_t bytes() const {
+    std::uint64_t sum = 0;
+    for (const auto& array : placements_)
+      sum += aligned(array.bytes);
+    return sum;
+  }
+
+  static std::uint64_t aligned(std::uint64_t bytes) {
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
+
+private:
+  struct matrix {
+    const matrix_view* from;
+    cuda::device_weight* to;
+  };
+
+  void add_embedding(const matrix_view& from, cuda_weights& to) {
+    placements_.push_back(
+        {row_bytes(to.embed_type, from.columns) *
+             static_cast<std::uint64_t>(from.rows),
+         [&from, type = to.embed_type](std::span<std::byte> out) {
+           narrow_rows(from, type, out);
+         },
+         [&to](const std::byte* at) { to.embed = at; }});
+  }
+
+  void add_layer(const layer_weights& from, cuda_layer& to) {
+    add_matrices({{&from.q, &to.q}, {&from.k, &to.k}, {&from.v, &to.v}});
+    add_matrices({{&from.o, &to.o}});
+    add_matrices({{&from.gate, &to.gate}, {&from.up, &to.up}});
+    add_matrices({{&from.down, &to.down}});
+    add_vector(from.attn_norm, to.attn_norm);
+    add_vector(from.ffn_norm, to.ffn_norm);
+    add_vector(from.q_bias, to.q_bias);
+    add_vector(from.k_bias, to.k_bias);
+    add_vector(from.v_bias, to.v_bias);
+  }
+
+  void add_vector(std::span<const float> from, const float*& to) {
+    if (from.empty())
+      return;
+    placements_.push_back({from.size_bytes(),
+                           [from](std::span<std::byte> out) {
+                             std::memcpy(out.data(), from.data(),
+                                         from.size_bytes());
+                           },
+                           [&to](const std::byte* at) {
+                             to = reinterpret_cast<const float*>(at);
+                           }});
+  }
+
+  // Those that multiply the same x.
+  void add_matrices(const std::vector<matrix>& group) {
+    const auto operand_of = [](const matrix& m) {
+      return cuda::operand_type(cuda::form_of(m.from->type));
+    };
+    const bool alike = std::all_of(group.begin(), group.end(), [&](auto& m) {
+      return operand_of(m) == operand_of(group.front());
+    });
+    for (const auto& [from, to] : group)
+      add_matrix(*from, alike ? cuda::form_of(from->type) : weight_form::bf16,
+                 *to);
+  }
+
+  void add_matrix(const matrix_view& from, weight_form form,
+                  cuda::device_weight& to) {
+    require(from.layout == weight_layout::rows,
+            "cuda: load weights for a GPU in rows, without packing");
+    to = {nullptr, form, from.rows, from.columns};
+    placements_.push_back(
+        {cuda::device_weight_bytes(form, from.rows, from.columns),
+         [&from, form](std::span<std::byte> out) { pack(from, form, out); },
+         [&to](const std::byte* at) { to.data = at; }});
+  }
+
+  static void pack(const matrix_view& from, weight_form form,
+                   std::span<std::byte> out) {
+    if (cuda::form_of(from.type) == form)
+      return cuda::pack_device_weight(from, out);
+    const auto stride = row_bytes(dtype::bf16, from.columns);
+    std::vector<std::byte> narrow(stride * static_cast<std::size_t>(from.rows));
+    narrow_rows(from, dtype::bf16, narrow);
+    cuda::pack_device_weight({.data = narrow.data(),
+                              .type = dtype::bf16,
+                              .rows = from.rows,
+                              .columns = from.columns,
+                              .row_stride_bytes = stride},
+                             out);
+  }
+
+  std::vector<placement> placements_;
+  std::vector<float> frequencies_;
+};
+
+} // namespace
+
+std::uint64_t cuda_weight_bytes(const loaded_model& model) {
+  cuda_weights unused;
+  return upload_plan{model, unused}.bytes();
+}
+
+cuda_weights upload_weights(const loaded_model& model, cuda::stream& in,
+                            const progress_fn& progress) {
+  cuda_weights loaded;
+  const upload_plan plan{model, loaded};
+  const auto total = plan.bytes();
+  loaded.memory = cuda::device_memory{total};
+  std::uint64_t largest = 0;
+  for (const auto& array : plan.placements())
+    largest = std::max(largest, array.bytes);
+  const cuda::host_memory staging{largest};
+  std::uint64_t done = 0;
+  for (const auto& array : plan.placements()) {
+    if (progress)
+      progress(done, total);
+    auto* at = loaded.memory.data() + done;
+    array.write({staging.data(), static_cast<std::size_t>(array.bytes)});
+    in.copy(at, staging.data(), array.bytes);
+    in.wait(); // the staging memory is free again
+    array.place(at);
+    done += upload_plan::aligned(array.bytes);
+  }
+  if (progress)
+    progress(total, total);
+  return loaded;
+}
+
+} // namespace sluice
