@@ -11,6 +11,8 @@
 #include "kernels/cpu_topology.hpp"
 #include "kernels/select.hpp"
 #include "memory/kv_store.hpp"
+#include "model/cpu_device.hpp"
+#include "model/gpu.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 
 namespace sluice::actors {
@@ -36,11 +38,24 @@ std::optional<dtype> weight_type_of(const config::config& configuration) {
                            "'; choose one of " + weight_type_list()};
 }
 
-engine_options device_of(const config::config& configuration) {
+int threads_of(const config::config& configuration,
+               const cpu_topology& machine) {
+  const auto wanted = static_cast<int>(configuration.executor.threads);
+  return wanted == 0 ? default_threads(machine) : wanted;
+}
+
+std::unique_ptr<compute_device> gpu_of(const config::config& configuration) {
+  const auto& from = configuration.executor;
+  return make_gpu_device({.index = from.gpu,
+                          .threads = threads_of(configuration, detect_cpus()),
+                          .strict = from.determinism != "fast",
+                          .memory_percent = configuration.memory.gpu_fraction});
+}
+
+std::unique_ptr<compute_device> cpu_of(const config::config& configuration) {
   engine_options options;
   const auto machine = detect_cpus();
-  const auto wanted = static_cast<int>(configuration.executor.threads);
-  options.threads = wanted == 0 ? default_threads(machine) : wanted;
+  options.threads = threads_of(configuration, machine);
   options.pin =
       configuration.executor.pin && worth_pinning(machine, options.threads);
   if (!configuration.executor.isa.empty()) {
@@ -51,11 +66,25 @@ engine_options device_of(const config::config& configuration) {
           "'; choose reference, portable, avx2, avx512, amx "
           "or leave it empty"};
   }
-  return options;
+  return std::make_unique<cpu_device>(options);
 }
 
-lane_options room_of(const config::config& configuration,
-                     const architecture& arch) {
+// An instruction set that somebody named is a CPU that somebody wants.
+bool wants_gpu(const config::config& configuration) {
+  const auto& from = configuration.executor;
+  if (from.device == "auto")
+    return from.isa.empty() && !gpus().empty();
+  return from.device == "cuda";
+}
+
+std::unique_ptr<compute_device> device_of(const config::config& configuration) {
+  return wants_gpu(configuration) ? gpu_of(configuration)
+                                  : cpu_of(configuration);
+}
+
+lane_options room_of(const config::config& configuration, const engine& device,
+                     const loaded_model& model) {
+  const auto& arch = model.arch;
   lane_options options;
   options.page_tokens = configuration.memory.page_tokens;
   options.kv_type = kv_type_of(configuration);
@@ -72,14 +101,15 @@ lane_options room_of(const config::config& configuration,
       ((arch.context + options.page_tokens - 1) / options.page_tokens);
   const auto useful =
       configuration.memory.prefix_cache ? 4 * fillable : fillable;
-  const auto pages =
-      std::min(configuration.memory.kv_bytes.count / page_bytes, useful);
+  const auto bytes = device.kv_bytes_beside(model, options)
+                         .value_or(configuration.memory.kv_bytes.count);
+  const auto pages = std::min(bytes / page_bytes, useful);
   if (pages == 0)
-    throw contract_violation{
-        "memory.kv_bytes is " +
-        std::to_string(configuration.memory.kv_bytes.count) +
-        " and one KV page of this model takes " + std::to_string(page_bytes) +
-        "; raise memory.kv_bytes"};
+    throw contract_violation{"the KV cache may take " + std::to_string(bytes) +
+                             " bytes and one KV page of this model takes " +
+                             std::to_string(page_bytes) +
+                             "; raise memory.kv_bytes, or memory.gpu_fraction "
+                             "on a GPU"};
   options.kv_pages =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(pages, UINT32_MAX));
   // Nobody swaps more than all that runs.
@@ -124,8 +154,8 @@ lane_setup load_lane(const config::config& configuration,
     throw contract_violation{configuration.model.path +
                              ": the model has no tokenizer; put its "
                              "tokenizer.json beside config.json"};
-  setup.lane =
-      setup.device->add_lane(model, room_of(configuration, model->arch));
+  setup.lane = setup.device->add_lane(
+      model, room_of(configuration, *setup.device, *model));
   setup.facts = setup.device->facts(setup.lane);
   setup.family = model->arch.family;
   setup.profile = {.lane = setup.lane,

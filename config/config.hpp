@@ -35,13 +35,17 @@ struct model_section {
 };
 
 struct executor_section {
+  std::string device = "auto"; // a GPU, if there is one
+  std::uint32_t gpu = 0;       // which
+  std::string determinism = "strict";
   std::uint32_t threads = 0; // 0: as many as the machine gives
   std::string isa;           // empty: the best this CPU has
   bool pin = true;           // threads to cores of their own
 };
 
 struct memory_section {
-  byte_size kv_bytes = 512_mib;
+  byte_size kv_bytes = 512_mib;    // on a CPU
+  std::uint32_t gpu_fraction = 90; // percent of a GPU's memory
   std::uint32_t page_tokens = 16;
   std::string kv_type = "f16";
   byte_size side_bytes = 1_gib; // of requests, beside KV

@@ -50,6 +50,15 @@ void add_model(option_list& list, config& c) {
 
 void add_executor(option_list& list, config& c) {
   auto& s = c.executor;
+  list.add("executor.device", s.device,
+           "What computes: a GPU, the CPU, or a GPU if there is one", {},
+           "auto|cpu|cuda");
+  list.add("executor.gpu", s.gpu, "Which GPU, as nvidia-smi counts them",
+           {0, 1023});
+  list.add("executor.determinism", s.determinism,
+           "On a GPU: sums in an order that does not depend on the load, so "
+           "that answers never do, or as is fastest",
+           {}, "strict|fast");
   list.add("executor.threads", s.threads,
            "Threads that compute; 0: one for each core that the affinity mask, "
            "the cpuset and the CPU quota leave to the daemon",
@@ -63,7 +72,12 @@ void add_executor(option_list& list, config& c) {
 
 void add_memory(option_list& list, config& c) {
   auto& s = c.memory;
-  list.add("memory.kv_bytes", s.kv_bytes, "KV cache of the model", {1u << 16});
+  list.add("memory.kv_bytes", s.kv_bytes,
+           "KV cache of the model, where a CPU computes", {1u << 16});
+  list.add("memory.gpu_fraction", s.gpu_fraction,
+           "Memory of the GPU that weights, KV cache and work may take, in "
+           "percent; what weights and work leave becomes KV cache",
+           {1, 100});
   list.add("memory.page_tokens", s.page_tokens,
            "Token positions in a KV page; a power of two", {8, 128});
   list.add("memory.kv_type", s.kv_type, "Type of the KV cache", {},

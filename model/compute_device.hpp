@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace sluice {
@@ -55,6 +56,16 @@ public:
 
   /// How load_weights() is to lay weights out; null: rows.
   virtual const weight_packing* packing() const = 0;
+
+  /// Bytes that the KV cache of a lane may take beside its weights and work, if
+  /// the device knows; nothing: as many as the configuration says.
+  /// @throws std::runtime_error with the numbers and a remedy if weights and
+  ///         work alone do not fit.
+  virtual std::optional<std::uint64_t>
+  kv_bytes_beside(const loaded_model& /*model*/,
+                  const lane_options& /*options*/) const {
+    return std::nullopt;
+  }
 
   /// Takes memory for a lane, whose weights it may copy.
   /// @throws contract_violation for impossible options, memory_error if the

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace sluice {
@@ -26,6 +27,13 @@ public:
 
   /// How this device's kernels want their weights: for load_options.
   const weight_packing* packing() const { return device_->packing(); }
+
+  /// As compute_device::kv_bytes_beside().
+  std::optional<std::uint64_t>
+  kv_bytes_beside(const loaded_model& model,
+                  const lane_options& options) const {
+    return device_->kv_bytes_beside(model, options);
+  }
 
   /// Hosts one more model. Plans name lanes by the returned number, from 0 up.
   /// @throws contract_violation, memory_error if the KV store is impossible.

@@ -7,6 +7,7 @@
 #include "model/cuda/cuda_transformer.hpp"
 #include "model/sampler.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -29,6 +30,10 @@ kv_shape shape_of(const architecture& arch, const lane_options& options) {
 std::uint32_t longest_table(const architecture& arch,
                             const lane_options& options) {
   return (arch.context + options.page_tokens - 1) / options.page_tokens;
+}
+
+std::string in_mib(std::uint64_t bytes) {
+  return std::to_string(bytes >> 20) + " MiB";
 }
 
 cuda::device_facts find(int index) {
@@ -139,6 +144,30 @@ cuda_device::cuda_device(const cuda_options& options)
     : options_{options}, facts_{find(options.index)},
       pool_{{.threads = options.threads}} {
   cuda::use_device(options.index);
+}
+
+// The context, kernels and cuts of memory into pages.
+constexpr std::uint64_t margin = 512u << 20;
+
+std::optional<std::uint64_t>
+cuda_device::kv_bytes_beside(const loaded_model& model,
+                             const lane_options& options) const {
+  const auto facts = find(options_.index); // what is free now
+  const auto weights = cuda_weight_bytes(model);
+  const auto work =
+      cuda_scratch::bytes_for(model.arch, options.max_step_tokens) + margin;
+  const auto share = facts.total_bytes / 100 * options_.memory_percent;
+  const auto budget = std::min(share, facts.free_bytes);
+  if (budget <= weights + work)
+    throw cuda::out_of_device_memory{
+        "GPU " + std::to_string(facts.index) + " (" + facts.name + ") has " +
+        in_mib(facts.free_bytes) + " free of " + in_mib(facts.total_bytes) +
+        ", of which memory.gpu_fraction grants " + in_mib(budget) +
+        "; the weights take " + in_mib(weights) + " and a step's work " +
+        in_mib(work) +
+        "; raise memory.gpu_fraction, lower scheduling.step_tokens, or take a "
+        "smaller model or quantisation"};
+  return budget - weights - work;
 }
 
 std::unique_ptr<lane_device>

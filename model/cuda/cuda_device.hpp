@@ -14,7 +14,8 @@ struct cuda_options {
   int index = 0;   // of the GPU
   int threads = 1; // of the host, for what it samples
   cuda::determinism mode = cuda::determinism::strict;
-  bool graphs = true; // decode steps as recorded graphs
+  bool graphs = true;                // decode steps as recorded graphs
+  std::uint32_t memory_percent = 90; // of the GPU's, for all of a lane
 };
 
 /// One GPU, with one stream. Lanes borrow it: the device outlives them.
@@ -26,6 +27,9 @@ public:
 
   std::string name() const override { return facts_.name; }
   const weight_packing* packing() const override { return nullptr; }
+  std::optional<std::uint64_t>
+  kv_bytes_beside(const loaded_model& model,
+                  const lane_options& options) const override;
   std::unique_ptr<lane_device>
   make_lane(std::shared_ptr<const loaded_model> model,
             const lane_options& options) override;

@@ -72,6 +72,7 @@ batch_report measure_batches(const batch_plan& plan, const progress_fn& loading,
   const auto tokens = plan.prompt_tokens + plan.decode_tokens;
   engine_driver driver{{.model = plan.model,
                         .isa = plan.isa,
+                        .gpu = plan.gpu,
                         .threads = plan.threads,
                         .sequences = widest,
                         .tokens_each = tokens,

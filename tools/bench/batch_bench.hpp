@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "kernels/select.hpp"
+#include "model/gpu.hpp"
 #include "model/weights.hpp"
 #include "tools/bench/measure.hpp"
 #include "tools/bench/statistics.hpp"
@@ -17,6 +19,7 @@ namespace sluice::bench {
 struct batch_plan {
   std::string model;
   instruction_set isa = detect();
+  std::optional<gpu_options> gpu;    // computes in the CPU's place
   std::uint32_t threads = 0;         // 0: one a core
   std::uint32_t prompt_tokens = 128; // of each sequence
   std::uint32_t decode_tokens = 32;  // of each sequence

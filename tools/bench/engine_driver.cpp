@@ -28,6 +28,16 @@ std::vector<std::uint32_t> some_tokens(std::uint32_t count, std::uint32_t vocab,
   return tokens;
 }
 
+std::unique_ptr<compute_device> device_of(const driver_options& options) {
+  const auto threads = static_cast<int>(options.threads);
+  if (!options.gpu)
+    return std::make_unique<cpu_device>(
+        engine_options{threads, options.isa, true});
+  auto gpu = *options.gpu;
+  gpu.threads = threads;
+  return make_gpu_device(gpu);
+}
+
 } // namespace
 
 engine_driver::engine_driver(driver_options options,
@@ -35,8 +45,7 @@ engine_driver::engine_driver(driver_options options,
     : options_{std::move(options)} {
   if (options_.threads == 0)
     options_.threads = std::max(1u, std::thread::hardware_concurrency());
-  engine_ = std::make_unique<engine>(
-      engine_options{static_cast<int>(options_.threads), options_.isa, true});
+  engine_ = std::make_unique<engine>(device_of(options_));
   load_options loading;
   loading.progress = progress;
   loading.packing = engine_->packing();

@@ -9,13 +9,15 @@
 
 #include "kernels/select.hpp"
 #include "model/engine.hpp"
+#include "model/gpu.hpp"
 #include "tools/bench/measure.hpp"
 
 namespace sluice::bench {
 
 struct driver_options {
-  std::string model;               // directory or .gguf file
+  std::string model; // directory or .gguf file
   instruction_set isa = detect();
+  std::optional<gpu_options> gpu;  // computes in the CPU's place
   std::uint32_t threads = 0;       // 0: one a core
   std::uint32_t sequences = 1;     // at a time, at most
   std::uint32_t tokens_each = 512; // of a sequence, prompt and generated

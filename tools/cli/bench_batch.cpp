@@ -124,6 +124,15 @@ void add_bench_batch(CLI::App& bench, int& code) {
       ->type_name("PATH");
   auto isa = std::make_shared<std::string>();
   add_isa_flag(*app, *isa);
+  auto device = std::make_shared<std::string>("cpu");
+  app->add_option("--device", *device, "What computes; default cpu")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  auto gpu = std::make_shared<gpu_options>();
+  app->add_option("--gpu", gpu->index, "Which GPU; default 0");
+  app->add_flag(
+      "--fast{false}", gpu->strict,
+      "On a GPU: sums as is fastest, in the place of sums whose order "
+      "no load changes");
   app->add_option("-t,--threads", plan->threads,
                   "Threads that compute, each on its own core; 0: one a core");
   app->add_option("--pp", plan->prompt_tokens,
@@ -147,6 +156,8 @@ void add_bench_batch(CLI::App& bench, int& code) {
   const auto output = add_bench_output_flags(*app);
   app->final_callback([=, &code] {
     plan->isa = isa_of(*isa);
+    if (*device == "cuda")
+      plan->gpu = *gpu;
     code = run(*plan, *output);
   });
 }
