@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(rows_past_what_is_kept_are_read_again) {
 BOOST_AUTO_TEST_CASE(rows_with_nans_and_of_nothing_stay_apart) {
   for (const auto type : operand_types) {
     auto values = uniform_floats(4 * 64, 7);
-    values[3] = nan;
+    values[3] = not_a_number;
     values[64 + 5] = infinity;
     std::fill_n(values.begin() + 128, 64, 0.0f);
     compare(type, 64, false, values);
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(mistakes_are_refused) {
   refused([](auto& bad) { bad.out.rows = 1; });
   refused([](auto& bad) { bad.weight = nullptr; });
   refused([](auto& bad) { bad.epsilon = -1; });
-  refused([](auto& bad) { bad.epsilon = nan; });
+  refused([](auto& bad) { bad.epsilon = not_a_number; });
   refused([&](auto& bad) { bad.update = narrow.view(); });
 }
 

@@ -23,7 +23,7 @@ std::vector<float> padded(const std::vector<float>& values,
                           std::int64_t columns, std::int64_t stride) {
   const auto width = static_cast<std::size_t>(columns);
   const auto rows = values.size() / width;
-  std::vector<float> out(rows * static_cast<std::size_t>(stride), nan);
+  std::vector<float> out(rows * static_cast<std::size_t>(stride), not_a_number);
   for (std::size_t r = 0; r < rows; ++r)
     std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(r * width), width,
                 out.begin() + static_cast<std::ptrdiff_t>(r) * stride);
@@ -54,9 +54,9 @@ device_matrix::device_matrix(cuda::stream& in, std::int64_t columns,
 
 device_matrix::device_matrix(cuda::stream& in, std::int64_t rows,
                              std::int64_t columns)
-    : device_matrix{
-          in, columns,
-          std::vector<float>(static_cast<std::size_t>(rows * columns), nan)} {}
+    : device_matrix{in, columns,
+                    std::vector<float>(static_cast<std::size_t>(rows * columns),
+                                       not_a_number)} {}
 
 cuda::device_rows device_matrix::view() const {
   return view(0, static_cast<std::int64_t>(host_.size()) / columns_);

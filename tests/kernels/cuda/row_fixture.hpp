@@ -13,7 +13,7 @@
 
 namespace sluice::test {
 
-inline constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+inline constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 inline constexpr float infinity = std::numeric_limits<float>::infinity();
 
 /// `count` floats in [-scale, scale), the same for the same seed.

@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(rows_past_what_is_kept_are_made_again) {
 BOOST_AUTO_TEST_CASE(rows_with_nans_and_of_nothing_stay_apart) {
   for (const auto type : operand_types) {
     auto gate = uniform_floats(5 * 48, 2);
-    gate[7] = nan;
+    gate[7] = not_a_number;
     gate[48] = infinity;
     gate[2 * 48] = -infinity;
     std::fill_n(gate.begin() + 3 * 48, 48, 0.0f);
