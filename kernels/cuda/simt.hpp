@@ -34,12 +34,15 @@
 //   dot4(a, b, c)                 c + the dot of four int8 pairs
 //   bits_of(float) float_of(uint32)
 //   exp2_fast(x) exp_fast(x) log_fast(x) inverse_sqrt(x)
-//   fma(a, b, c) min max          rounded once
+//   fma(a, b, c) min max          rounded once; fma of float or double
 //   round_to_int(x)               nearest even
 //   multiply_high(a, b)           upper half of a uint32 product
 //   permute_bytes(a, b, selector) __byte_perm; logic3<table>(a, b, c) LOP3
 //   load_streaming(words4 const*) past L1, as weights are read
-//   atomic_add(int32*, v) atomic_max(uint64*, v)   in global or shared memory
+//   multiply_alone(a, b)          never fused with a sum, as the CPU's products
+//   exp_double(x) log_double(x)   to the last bit or so
+//   atomic_add(int32* or uint64*, v) atomic_max(uint64*, v)
+//   atomic_or(uint32*, v)         in global or shared memory
 //   memory_fence()                __threadfence
 //   wait_for_previous_kernel() let_next_kernel_start()  programmatic launch
 

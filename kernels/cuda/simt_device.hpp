@@ -191,6 +191,9 @@ SLUICE_DEVICE float inverse_sqrt(float x) {
 SLUICE_DEVICE float fma(float a, float b, float c) {
   return __fmaf_rn(a, b, c);
 }
+SLUICE_DEVICE double fma(double a, double b, double c) {
+  return __fma_rn(a, b, c);
+}
 template <class T>
 SLUICE_DEVICE T min(T a, T b) {
   return a < b ? a : b;
@@ -198,6 +201,15 @@ SLUICE_DEVICE T min(T a, T b) {
 template <class T>
 SLUICE_DEVICE T max(T a, T b) {
   return a < b ? b : a;
+}
+SLUICE_DEVICE float multiply_alone(float a, float b) {
+  return __fmul_rn(a, b);
+}
+SLUICE_DEVICE double exp_double(double x) {
+  return exp(x);
+}
+SLUICE_DEVICE double log_double(double x) {
+  return log(x);
 }
 SLUICE_DEVICE std::int32_t round_to_int(float x) {
   return __float2int_rn(x);
@@ -227,6 +239,13 @@ SLUICE_DEVICE words4 load_streaming(const words4* from) {
 }
 SLUICE_DEVICE std::int32_t atomic_add(std::int32_t* at, std::int32_t value) {
   return atomicAdd(at, value);
+}
+SLUICE_DEVICE std::uint64_t atomic_add(std::uint64_t* at, std::uint64_t value) {
+  return atomicAdd(reinterpret_cast<unsigned long long*>(at),
+                   static_cast<unsigned long long>(value));
+}
+SLUICE_DEVICE std::uint32_t atomic_or(std::uint32_t* at, std::uint32_t bits) {
+  return atomicOr(at, bits);
 }
 SLUICE_DEVICE std::uint64_t atomic_max(std::uint64_t* at, std::uint64_t value) {
   return atomicMax(reinterpret_cast<unsigned long long*>(at),

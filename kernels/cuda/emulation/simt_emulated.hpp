@@ -259,6 +259,9 @@ inline float inverse_sqrt(float x) {
 inline float fma(float a, float b, float c) {
   return std::fma(a, b, c);
 }
+inline double fma(double a, double b, double c) {
+  return std::fma(a, b, c);
+}
 template <class T>
 T min(T a, T b) {
   return a < b ? a : b;
@@ -266,6 +269,15 @@ T min(T a, T b) {
 template <class T>
 T max(T a, T b) {
   return a < b ? b : a;
+}
+inline float multiply_alone(float a, float b) {
+  return a * b; // compiled without contraction
+}
+inline double exp_double(double x) {
+  return std::exp(x);
+}
+inline double log_double(double x) {
+  return std::log(x);
 }
 inline std::int32_t round_to_int(float x) {
   return static_cast<std::int32_t>(std::nearbyint(x));
@@ -302,6 +314,16 @@ inline words4 load_streaming(const words4* from) {
 inline std::int32_t atomic_add(std::int32_t* at, std::int32_t value) {
   const auto before = *at;
   *at = before + value;
+  return before;
+}
+inline std::uint64_t atomic_add(std::uint64_t* at, std::uint64_t value) {
+  const auto before = *at;
+  *at = before + value;
+  return before;
+}
+inline std::uint32_t atomic_or(std::uint32_t* at, std::uint32_t bits) {
+  const auto before = *at;
+  *at = before | bits;
   return before;
 }
 inline std::uint64_t atomic_max(std::uint64_t* at, std::uint64_t value) {
