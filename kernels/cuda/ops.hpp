@@ -153,11 +153,11 @@ std::size_t matmul_workspace_bytes(std::int64_t most_rows,
                                    std::int64_t most_outputs);
 void matmul(const matmul_args& args, stream& in);
 
-/// Copies pages of the cache, K, V and scales of one layer, in the order given.
+/// Copies pages of the cache, K, V and scales of one layer.
 struct page_copy_args {
   kv_view cache;
   const std::uint32_t* from = nullptr; // [count], device memory
-  const std::uint32_t* to = nullptr;   // [count]; none occurs in `from`
+  const std::uint32_t* to = nullptr;   // [count]; no page twice, none of `from`
   std::int64_t count = 0;
 };
 void copy_pages(const page_copy_args& args, stream& in);

@@ -34,7 +34,9 @@
 //   dot4(a, b, c)                 c + the dot of four int8 pairs
 //   bits_of(float) float_of(uint32)
 //   exp2_fast(x) exp_fast(x) log_fast(x) inverse_sqrt(x)
+//   cosine(double) sine(double)
 //   fma(a, b, c) min max          rounded once; fma of float or double
+//   larger_number(a, b)           of floats: of a NaN and a number the number
 //   round_to_int(x)               nearest even
 //   multiply_high(a, b)           upper half of a uint32 product
 //   permute_bytes(a, b, selector) __byte_perm; logic3<table>(a, b, c) LOP3

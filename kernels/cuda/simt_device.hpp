@@ -177,7 +177,9 @@ SLUICE_DEVICE std::int32_t dot4(std::uint32_t a, std::uint32_t b,
   return __dp4a(static_cast<int>(a), static_cast<int>(b), c);
 }
 SLUICE_DEVICE float exp2_fast(float x) {
-  return exp2f(x);
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+  return y;
 }
 SLUICE_DEVICE float exp_fast(float x) {
   return __expf(x);
@@ -187,6 +189,15 @@ SLUICE_DEVICE float log_fast(float x) {
 }
 SLUICE_DEVICE float inverse_sqrt(float x) {
   return 1.0f / sqrtf(x);
+}
+SLUICE_DEVICE double cosine(double x) {
+  return ::cos(x);
+}
+SLUICE_DEVICE double sine(double x) {
+  return ::sin(x);
+}
+SLUICE_DEVICE float larger_number(float a, float b) {
+  return fmaxf(a, b);
 }
 SLUICE_DEVICE float fma(float a, float b, float c) {
   return __fmaf_rn(a, b, c);

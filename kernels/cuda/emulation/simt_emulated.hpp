@@ -256,6 +256,15 @@ inline float log_fast(float x) {
 inline float inverse_sqrt(float x) {
   return 1.0f / std::sqrt(x);
 }
+inline double cosine(double x) {
+  return std::cos(x);
+}
+inline double sine(double x) {
+  return std::sin(x);
+}
+inline float larger_number(float a, float b) {
+  return std::fmax(a, b);
+}
 inline float fma(float a, float b, float c) {
   return std::fma(a, b, c);
 }
