@@ -12,9 +12,9 @@
 
 namespace sluice::cuda {
 
-/// The layouts that matmul kernels read. Weights of every other type are
-/// widened to the nearest of these that loses nothing but f32's last bits:
-/// form_of().
+/// The layouts that matmul kernels read; weight_layout.hpp has their bits.
+/// Every type of a file has one: form_of(). They hold a file's numbers exactly,
+/// but f32 files, which are rounded to bf16.
 enum class weight_form : std::uint8_t {
   bf16,   // products of bf16; f32 and bf16 files
   f16,    // products of f16
@@ -22,7 +22,7 @@ enum class weight_form : std::uint8_t {
   q4_0,   // 4 bits in blocks of 32 with one scale
   q4_k,   // 4 bits in blocks of 32 with a scale and a minimum
   q6_k,   // 6 bits in blocks of 16 with one scale
-  block8, // any other GGUF type: int8 in blocks of 16 with scale and minimum
+  block8, // any other GGUF type: int8 in blocks of 16, f32 scale and minimum
   w8a8    // int8, one scale a row; x is int8 with one scale a row
 };
 
@@ -33,17 +33,26 @@ weight_form form_of(dtype type);
 dtype operand_type(weight_form form);
 
 /// Bytes of a matrix in device memory, a multiple of 256.
+/// @param columns  a multiple of 16, and whole blocks of the file's type.
 /// @throws contract_violation for a shape that kernels do not take.
 std::size_t device_weight_bytes(weight_form form, std::int64_t rows,
                                 std::int64_t columns);
 
-/// Lays out a matrix, on the host.
-/// @param rows  [N, K], layout rows, of a type with this form.
-/// @param out   device_weight_bytes() bytes.
+/// Bytes of 16 rows, which lie together.
+std::size_t device_tile_bytes(weight_form form, std::int64_t columns);
+
+/// Lays out a matrix, on the host, in the form of its type. Threads may share
+/// one: rows from n on, if 16 divides n, go n / 16 * device_tile_bytes() bytes
+/// behind the first.
+/// @param rows  [N, K], layout rows.
+/// @param out   device_weight_bytes() bytes; of a part that is not the last,
+///              device_tile_bytes() for each 16 rows are enough.
+/// @throws contract_violation.
 void pack_device_weight(const matrix_view& rows, std::span<std::byte> out);
 
 /// What pack_device_weight stored, widened to f32: for tests.
-/// @param out  [K].
+/// @param packed  device_weight_bytes() bytes.
+/// @param out     [K].
 void unpack_device_weight(weight_form form, std::int64_t rows,
                           std::int64_t columns,
                           std::span<const std::byte> packed, std::int64_t row,
