@@ -5,6 +5,7 @@
 #include "kernels/thread_pool.hpp"
 #include "model/lane_batch.hpp"
 #include "model/logits_observer.hpp"
+#include "model/position_outcome.hpp"
 #include "model/step_answer.hpp"
 
 #include <cstdint>
@@ -51,12 +52,6 @@ public:
   void run(const sampler_step& step, step_answer& answer);
 
 private:
-  struct outcome {
-    sampled result;
-    scored score;
-    std::vector<token_logprob> top;
-    std::string error; // of a contract that the op found broken
-  };
   struct slice { // of the step's wanted positions
     std::uint32_t first;
     std::uint32_t count;
@@ -77,21 +72,15 @@ private:
   void run_jobs(const activations& logits, std::uint32_t first,
                 thread_pool& pool);
   void run_one(const batch_row& row, std::uint32_t index, const buffers& memory,
-               outcome& out) const noexcept;
+               position_outcome& out) const noexcept;
   void sample_one(const batch_row& row, std::uint32_t index,
-                  const buffers& memory, outcome& out) const;
+                  const buffers& memory, position_outcome& out) const;
   void collect(std::uint32_t first, step_answer& all) const;
-  static void add_outcome(row_answer& answer, const batch_row& row,
-                          std::uint32_t index, const outcome& from);
-  static void add_token(row_answer& answer, const batch_row& row,
-                        const outcome& from);
-  static void add_score(row_answer& answer, const batch_row& row,
-                        std::uint32_t index, const outcome& from);
 
   const op_table* ops_;
   std::uint32_t vocab_;
   std::vector<job> jobs_;                             // of one slice
-  std::vector<outcome> outcomes_;                     // [largest slice]
+  std::vector<position_outcome> outcomes_;            // [largest slice]
   std::vector<std::vector<std::uint64_t>> workspace_; // [threads]
 };
 

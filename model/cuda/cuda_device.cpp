@@ -2,10 +2,9 @@
 #include "model/cuda/cuda_device.hpp"
 
 #include "kernels/check.hpp"
-#include "kernels/select.hpp"
 #include "model/cuda/cuda_graphs.hpp"
+#include "model/cuda/cuda_sampler.hpp"
 #include "model/cuda/cuda_transformer.hpp"
-#include "model/sampler.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -57,12 +56,11 @@ cuda::device_facts find(int index) {
 /// What a cuda_lane works with.
 struct cuda_place {
   cuda_options options;
-  thread_pool& pool;
   cuda::stream& stream;
 };
 
 /// A lane in a GPU's memory.
-class cuda_lane : public lane_device, private logits_source {
+class cuda_lane : public lane_device {
 public:
   cuda_lane(std::shared_ptr<const loaded_model> model,
             const lane_options& options, const cuda_place& place)
@@ -72,9 +70,8 @@ public:
         cache_{shape_of(arch(), options), options.host_slots},
         scratch_{arch(), options.max_step_tokens, place.stream},
         input_{options.max_step_tokens, longest_table(arch(), options)},
-        host_logits_{static_cast<std::size_t>(scratch_.logits.rows) *
-                     arch().vocab * sizeof(float)},
-        sampler_{select(detect()), arch().vocab} {}
+        sampler_{arch().vocab,
+                 static_cast<std::uint32_t>(scratch_.logits.rows)} {}
 
   void move_pages(const messages::StepPlan& plan) override {
     cache_.move_pages(plan, place_.stream);
@@ -85,9 +82,10 @@ public:
            step_answer& answer) override {
     const auto begin = clock::now();
     forward(batch.positions());
-    place_.stream.wait();
     answer.times().kernels += clock::now() - begin;
-    sampler_.run({*this, batch, place_.pool, observer}, answer);
+    sampler_.run(transformer_, scratch_, batch, observer, place_.stream,
+                 answer);
+    place_.stream.wait(); // a step that wants nothing is done, too
   }
 
   device_bytes bytes() const override {
@@ -112,21 +110,6 @@ private:
       work(place_.stream);
   }
 
-  std::uint32_t most_rows() const override {
-    return static_cast<std::uint32_t>(scratch_.logits.rows);
-  }
-
-  activations logits(std::uint32_t first, std::uint32_t count) override {
-    const auto rows =
-        transformer_.logits(first, count, scratch_, place_.stream);
-    auto* host = reinterpret_cast<float*>(host_logits_.data());
-    place_.stream.copy(host, rows.data,
-                       static_cast<std::size_t>(rows.rows * rows.columns) *
-                           sizeof(float));
-    place_.stream.wait();
-    return {host, rows.rows, rows.columns, rows.columns};
-  }
-
   std::shared_ptr<const loaded_model> model_;
   cuda_place place_;
   cuda_transformer transformer_;
@@ -134,15 +117,13 @@ private:
   cuda_scratch scratch_;
   cuda_step_input input_;
   cuda_graphs graphs_;
-  cuda::host_memory host_logits_;
-  sampler sampler_;
+  cuda_sampler sampler_;
 };
 
 } // namespace
 
 cuda_device::cuda_device(const cuda_options& options)
-    : options_{options}, facts_{find(options.index)},
-      pool_{{.threads = options.threads}} {
+    : options_{options}, facts_{find(options.index)} {
   cuda::use_device(options.index);
 }
 
@@ -174,7 +155,7 @@ std::unique_ptr<lane_device>
 cuda_device::make_lane(std::shared_ptr<const loaded_model> model,
                        const lane_options& options) {
   return std::make_unique<cuda_lane>(std::move(model), options,
-                                     cuda_place{options_, pool_, stream_});
+                                     cuda_place{options_, stream_});
 }
 
 } // namespace sluice

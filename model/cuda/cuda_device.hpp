@@ -2,7 +2,6 @@
 #pragma once
 
 #include "kernels/cuda/ops.hpp"
-#include "kernels/thread_pool.hpp"
 #include "model/compute_device.hpp"
 
 #include <cstdint>
@@ -12,7 +11,7 @@ namespace sluice {
 
 struct cuda_options {
   int index = 0;   // of the GPU
-  int threads = 1; // of the host, for what it samples
+  int threads = 1; // of the host, which lay weights out
   cuda::determinism mode = cuda::determinism::strict;
   bool graphs = true;                // decode steps as recorded graphs
   std::uint32_t memory_percent = 90; // of the GPU's, for all of a lane
@@ -37,7 +36,6 @@ public:
 private:
   cuda_options options_;
   cuda::device_facts facts_;
-  thread_pool pool_;
   cuda::stream stream_;
 };
 
