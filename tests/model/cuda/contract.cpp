@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contract 1 on a GPU.
 #include "model/cuda/cuda_device.hpp"
-#include "tests/model/cuda/gpu.hpp"
 #include "tests/model/engine/contract_journey.hpp"
 
 using namespace sluice;
@@ -20,7 +19,7 @@ contract_setting on_gpu(std::uint32_t page_tokens, dtype kv_type) {
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(cuda_contract, *boost::unit_test::precondition(has_gpu))
+BOOST_AUTO_TEST_SUITE(cuda_contract)
 
 BOOST_AUTO_TEST_CASE(it_holds_for_every_cache_type_and_page_size) {
   check_contract({}, on_gpu(16, dtype::f16), {1});

@@ -2,7 +2,6 @@
 // Logits of small models of every family, by the CUDA executor, against those
 // that PyTorch computed.
 #include "model/cuda/cuda_device.hpp"
-#include "tests/model/cuda/gpu.hpp"
 #include "tests/model/engine/golden_logits.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
@@ -18,7 +17,7 @@ constexpr double tolerance = 2e-2;
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(cuda_golden, *boost::unit_test::precondition(has_gpu))
+BOOST_AUTO_TEST_SUITE(cuda_golden)
 
 BOOST_DATA_TEST_CASE(they_agree_with_pytorch,
                      boost::unit_test::data::make(golden_models), model) {
