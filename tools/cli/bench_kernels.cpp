@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sluice bench kernels: each op, and how near it comes to the machine's limit.
 #include "kernels/select.hpp"
+#include "tools/bench/gpu/gpu_kernels.hpp"
 #include "tools/bench/kernels/kernel_bench.hpp"
 #include "tools/bench/svg_plot.hpp"
 #include "tools/cli/bench_commands.hpp"
@@ -17,6 +18,8 @@ namespace sluice::cli {
 namespace {
 
 struct kernel_flags {
+  std::string device = "cpu";
+  int gpu = 0;
   std::string isa;
   int threads = 0;
   std::vector<std::string> types;
@@ -148,10 +151,16 @@ json row_json(const bench::kernel_row& row) {
   return out;
 }
 
-json report_json(const bench::kernel_plan& plan,
+/// What computed, as reports name it.
+struct place {
+  std::string device; // an instruction set or a GPU
+  std::string text;   // with its threads
+};
+
+json report_json(const place& where, const bench::kernel_plan& plan,
                  const bench::kernel_report& all) {
   auto out = environment_json();
-  out.update(json{{"isa", name(plan.isa)},
+  out.update(json{{"isa", where.device},
                   {"n_threads", plan.threads},
                   {"pinned", true},
                   {"shape", plan.choice.shape.name},
@@ -163,7 +172,7 @@ json report_json(const bench::kernel_plan& plan,
   return out;
 }
 
-std::string plot_of(const bench::kernel_plan& plan,
+std::string plot_of(const place& where, const bench::kernel_plan& plan,
                     const bench::kernel_report& all) {
   std::vector<bench::bar> bars;
   for (const auto& row : all.rows)
@@ -172,25 +181,32 @@ std::string plot_of(const bench::kernel_plan& plan,
                     row.part.median, "of " + row.bound});
   return bench::draw_bars({"Part of the machine's limit, " +
                                std::string{plan.choice.shape.name} + ", " +
-                               std::string{name(plan.isa)} + ", " +
-                               std::to_string(plan.threads) + " threads",
+                               where.text,
                            environment_line()},
                           bars);
 }
 
 int run(const kernel_flags& flags, const bench_output_flags& output) {
   const auto plan = plan_of(flags);
+  const auto show = [&](const bench::kernel_row& row) {
+    if (!output.as_json)
+      print(for_people(row));
+  };
+  const bool on_gpu = flags.device == "cuda";
+  place where;
+  where.device =
+      on_gpu ? bench::gpu_name(flags.gpu) : std::string{name(plan.isa)};
+  where.text =
+      on_gpu ? where.device
+             : where.device + ", " + std::to_string(plan.threads) + " threads";
   if (!output.as_json)
-    print(columns);
-  const auto all =
-      bench::measure_kernels(plan, [&](const bench::kernel_row& row) {
-        if (!output.as_json)
-          print(for_people(row));
-      });
-  print(output.as_json ? to_line(report_json(plan, all)) + "\n"
+    print((on_gpu ? where.text + "\n" : std::string{}) + columns);
+  const auto all = on_gpu ? bench::measure_gpu_kernels({plan, flags.gpu}, show)
+                          : bench::measure_kernels(plan, show);
+  print(output.as_json ? to_line(report_json(where, plan, all)) + "\n"
                        : for_people(all.limits));
   if (!output.plot.empty())
-    write_file(output.plot, plot_of(plan, all));
+    write_file(output.plot, plot_of(where, plan, all));
   return exit_done;
 }
 
@@ -206,6 +222,9 @@ void add_bench_kernels(CLI::App& bench, int& code) {
   auto flags = std::make_shared<kernel_flags>();
   auto& plan = flags->plan;
   plan.choice.rows = {1, 4, 8, 16, 32, 128, 512};
+  app->add_option("--device", flags->device, "What computes; default cpu")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  app->add_option("--gpu", flags->gpu, "Which GPU; default 0");
   add_isa_flag(*app, flags->isa);
   app->add_option("-t,--threads", flags->threads,
                   "Threads that compute, each on its own core; 0: one a core")
