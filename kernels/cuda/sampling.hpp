@@ -66,9 +66,9 @@ constexpr std::int64_t mask_stride(std::int64_t vocabulary) {
 
 /// All but the sizes is device memory.
 struct choice_args {
-  device_rows logits;               // [rows, vocabulary], the stride a multiple
-                                    // of 4; vocabulary up to most_vocabulary
-  const choice_row* rows = nullptr; // [rows]
+  device_rows logits; // [rows, vocabulary] up to most_vocabulary; the stride a
+                      // multiple of 4, all of it readable
+  const choice_row* rows = nullptr;          // [rows]
   const choice_settings* settings = nullptr; // by choice_row::settings
   std::uint32_t* counts = nullptr;           // [.., count_stride]
   const logit_bias* bias = nullptr;

@@ -22,6 +22,9 @@ gather_kernel(call made) {
   if (!plan.fits())
     return;
   const scaling scale{logit_of(seen.top), row.settings.params.temperature};
+  const auto own = made.memory.surveys[row.index * row.slices + block_x()].top;
+  if (own == 0 || bin_of(scale(logit_of(own))) > plan.last_bin)
+    return; // most slices of a peaked row
   const float* logits = row.logits(made);
   auto* list = made.memory.list + row.index * list_room;
   for (int i = 0; i < groups_each; ++i) {
