@@ -10,8 +10,11 @@
 // Both give, in namespace sluice::cuda:
 //
 //   SLUICE_KERNEL(threads)        in the place of a kernel's return type
+//   SLUICE_CONSTANT               before a kernel's struct parameter: it
+//                                 stays in constant memory, elements by
+//                                 index, too
 //   SLUICE_DEVICE                 before a function that kernels call
-//   SLUICE_UNROLL                 before a loop
+//   SLUICE_UNROLL SLUICE_ROLLED   before a loop
 //   block_x() block_y() block_z() grid_x() thread() threads() lane() warp()
 //   shared_memory<T>()            the block's dynamic shared memory, 128-byte
 //                                 aligned; there is no other shared memory
@@ -41,6 +44,7 @@
 //   multiply_high(a, b)           upper half of a uint32 product
 //   permute_bytes(a, b, selector) __byte_perm; logic3<table>(a, b, c) LOP3
 //   load_streaming(words4 const*) past L1, as weights are read
+//   load_fresh(words4 const*)     from L2: what other blocks have written
 //   multiply_alone(a, b)          never fused with a sum, as the CPU's products
 //   exp_double(x) log_double(x)   to the last bit or so
 //   atomic_add(int32* or uint64*, v) atomic_max(uint64*, v)

@@ -9,8 +9,10 @@
 #include <cstring>
 
 #define SLUICE_KERNEL(threads) __global__ void __launch_bounds__(threads)
+#define SLUICE_CONSTANT const __grid_constant__
 #define SLUICE_DEVICE __device__ __forceinline__
 #define SLUICE_UNROLL _Pragma("unroll")
+#define SLUICE_ROLLED _Pragma("unroll 1")
 
 namespace sluice::cuda {
 
@@ -246,6 +248,14 @@ SLUICE_DEVICE words4 load_streaming(const words4* from) {
   asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];\n"
                : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
                : "l"(from));
+  return v;
+}
+SLUICE_DEVICE words4 load_fresh(const words4* from) {
+  words4 v;
+  asm volatile("ld.global.cg.v4.u32 {%0,%1,%2,%3}, [%4];\n"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(from)
+               : "memory");
   return v;
 }
 SLUICE_DEVICE std::int32_t atomic_add(std::int32_t* at, std::int32_t value) {

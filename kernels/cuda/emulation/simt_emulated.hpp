@@ -12,8 +12,10 @@
 #include <cstring>
 
 #define SLUICE_KERNEL(threads) void
+#define SLUICE_CONSTANT const
 #define SLUICE_DEVICE inline
 #define SLUICE_UNROLL
+#define SLUICE_ROLLED
 
 namespace sluice::cuda {
 
@@ -317,6 +319,9 @@ std::uint32_t logic3(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
   return out;
 }
 inline words4 load_streaming(const words4* from) {
+  return *from;
+}
+inline words4 load_fresh(const words4* from) {
   return *from;
 }
 // Blocks run one after the other and threads by turns.
