@@ -106,26 +106,47 @@ struct device_tables {
   std::int64_t stride = 0;              // entries of one sequence
 };
 
+/// Neighbouring rows of one sequence, which share what they read of the cache.
+struct attention_tile {
+  std::int32_t row = 0; // the first
+  std::int32_t count = 0;
+};
+
 /// As paged_attention_args. Keys are taken in spans of absolute positions whose
 /// length depends on nothing; each span's softmax stands apart and spans are
-/// merged in order, the same way for prompts and decodes.
+/// merged in order, the same way for rows in tiles, which is fast for prompts,
+/// and for single rows, whose spans run in parallel: a row's result is the same
+/// bytes from both. plan_attention() (attention.hpp) makes the lists; recorded
+/// graphs have none, and every row is a single one.
 struct attention_args {
   const std::byte* q = nullptr; // [rows, heads * head_dim], q_out of rope
-  kv_view cache;                // head_dim 64, 128, ..: see attention.hpp
+  kv_view cache;                // head_dim 32, 64, 96, 128 or 256
   device_tables tables;
   const std::int32_t* row_sequences = nullptr; // [rows]
   const std::int32_t* positions = nullptr;     // [rows]
   std::int64_t rows = 0;
+  const attention_tile* tiles = nullptr; // [tile_count], in device memory
+  std::int64_t tile_count = 0;
+  const std::int32_t* single_rows = nullptr; // [single_count], in device memory
+  std::int64_t single_count = 0;             // without tiles both may be unset:
+                                             // all rows
   std::int64_t heads = 0;
-  float scale = 1;
+  float scale = 1; // > 0
   std::int64_t window = 0;
+  const float* slopes = nullptr; // ALiBi: [heads], device memory; or none
   std::int64_t longest = 0; // no position is at or past it; bounds the grid
   operand out;              // [rows, heads * head_dim], bf16, f16 or i8
-  std::byte* workspace = nullptr; // attention_workspace_bytes
-  std::size_t workspace_bytes = 0;
+  std::byte* workspace = nullptr;  // 16-byte aligned
+  std::size_t workspace_bytes = 0; // attention_workspace_bytes or more: with
+                                   // more of it there are fewer launches
 };
-std::size_t attention_workspace_bytes(std::int64_t rows, std::int64_t heads,
-                                      std::int64_t head_dim,
+
+/// Workspace for a call of this many rows, `single_rows` of them outside tiles.
+/// Grows with every argument.
+/// @throws contract_violation for a negative or a huge shape.
+std::size_t attention_workspace_bytes(std::int64_t rows,
+                                      std::int64_t single_rows,
+                                      std::int64_t heads, std::int64_t head_dim,
                                       std::int64_t longest);
 void paged_attention(const attention_args& args, stream& in);
 

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/attention_kernels.hpp"
+#include "kernels/cuda/attention_softmax.hpp"
+#include "kernels/cuda/launch.hpp"
+
+// What follows on the spans of single rows, and on rows that leave as int8.
+// Bound by latency: both read what the kernels ahead left in the L2 cache.
+
+namespace sluice::cuda {
+namespace {
+
+constexpr int merge_warps = 4;
+constexpr int most_quads = 2; // of columns in a lane: 256 / 128
+constexpr int ahead = 4;      // spans whose loads are in flight together
+
+SLUICE_DEVICE floats4 joined(const merging& by, const floats4& a,
+                             const floats4& b) {
+  return {by.of(a.x, b.x), by.of(a.y, b.y), by.of(a.z, b.z), by.of(a.w, b.w)};
+}
+
+// One head of one row: its spans in order, its columns spread over a warp.
+struct head_merge {
+  const floats2* states;
+  const floats4* sums;
+  int quads; // of columns
+
+  float largest = no_score();
+  float weights = 0;
+  floats4 total[most_quads] = {};
+
+  SLUICE_DEVICE void add(const floats2& state, const floats4 (&o)[most_quads]) {
+    const merging by{largest, state.x};
+    weights = by.of(weights, state.y);
+    SLUICE_UNROLL
+    for (int k = 0; k < most_quads; ++k)
+      total[k] = joined(by, total[k], o[k]);
+  }
+
+  SLUICE_DEVICE void run(int spans) {
+    for (int first = 0; first < spans; first += ahead) {
+      floats2 state[ahead];
+      floats4 o[ahead][most_quads] = {};
+      SLUICE_UNROLL
+      for (int n = 0; n < ahead; ++n) {
+        if (first + n >= spans)
+          break;
+        state[n] = states[first + n];
+        SLUICE_UNROLL
+        for (int k = 0; k < most_quads; ++k)
+          if (lane() + 32 * k < quads)
+            o[n][k] = sums[(first + n) * quads + lane() + 32 * k];
+      }
+      SLUICE_UNROLL
+      for (int n = 0; n < ahead; ++n)
+        if (first + n < spans)
+          add(state[n], o[n]);
+    }
+  }
+};
+
+// x: groups of heads, y: row.
+SLUICE_KERNEL(merge_warps* warp_lanes)
+merge_kernel(attention_view view, single_rows rows, span_results results,
+             float weight_unit) {
+  wait_for_previous_kernel();
+  const int head = block_x() * merge_warps + warp();
+  const std::int64_t row = row_of(rows, block_y());
+  const auto seen = seen_by(view, view.positions[row]);
+  if (head >= view.heads || seen.last < 0)
+    return;
+  const auto head_dim = static_cast<int>(view.cache.head_dim);
+  const std::int64_t at =
+      (std::int64_t{block_y()} * view.heads + head) * results.spans;
+  head_merge merge{
+      results.states + at,
+      reinterpret_cast<const floats4*>(results.sums + at * head_dim),
+      head_dim / 4};
+  merge.run(seen.last / span_positions - seen.first / span_positions + 1);
+  const float inverse = weight_unit / merge.weights;
+  SLUICE_UNROLL
+  for (int k = 0; k < most_quads; ++k) {
+    const int quad = lane() + 32 * k;
+    const auto& x = merge.total[k];
+    if (quad >= merge.quads)
+      continue;
+    store_pair(view, row, head, 4 * quad, {x.x * inverse, x.y * inverse});
+    store_pair(view, row, head, 4 * quad + 2, {x.z * inverse, x.w * inverse});
+  }
+}
+
+constexpr int rounding_threads = 256;
+
+SLUICE_DEVICE std::uint32_t magnitude(float x) {
+  return bits_of(x) & 0x7fffffffu; // in the order of magnitudes, NaNs on top
+}
+
+// The largest magnitude of a row, over the block.
+SLUICE_DEVICE std::uint32_t largest_of_row(const floats4* x, int quads) {
+  auto* of_warps = shared_memory<std::uint32_t>();
+  std::uint32_t found = 0;
+  for (int i = thread(); i < quads; i += threads())
+    found = max(found, max(max(magnitude(x[i].x), magnitude(x[i].y)),
+                           max(magnitude(x[i].z), magnitude(x[i].w))));
+  SLUICE_UNROLL
+  for (int mask = warp_lanes / 2; mask > 0; mask /= 2)
+    found = max(found, shuffle_xor(found, mask));
+  if (lane() == 0)
+    of_warps[warp()] = found;
+  sync_block();
+  for (int w = 0; w < rounding_threads / warp_lanes; ++w)
+    found = max(found, of_warps[w]);
+  return found;
+}
+
+SLUICE_KERNEL(rounding_threads)
+rounding_kernel(const float* from, const std::int32_t* positions, operand out) {
+  wait_for_previous_kernel();
+  const std::int64_t row = block_x();
+  if (positions[row] < 0)
+    return;
+  const auto* x = reinterpret_cast<const floats4*>(from + row * out.columns);
+  const auto quads = static_cast<int>(out.columns / 4);
+  const std::uint32_t largest = largest_of_row(x, quads);
+  const bool finite = largest < 0x7f800000u;
+  const bool nothing = !finite || float_of(largest) < 1e-30f;
+  const float inverse = nothing ? 0.0f : 127.0f / float_of(largest);
+  const auto rounded = [&](float value) {
+    return static_cast<std::uint32_t>(round_to_int(value * inverse)) & 0xff;
+  };
+  auto* to = reinterpret_cast<std::uint32_t*>(out.data + row * out.columns);
+  for (int i = thread(); i < quads; i += threads())
+    to[i] = nothing ? 0
+                    : rounded(x[i].x) | rounded(x[i].y) << 8 |
+                          rounded(x[i].z) << 16 | rounded(x[i].w) << 24;
+  if (thread() == 0)
+    out.scales[row] = !finite   ? float_of(0x7fc00000u)
+                      : nothing ? 0.0f
+                                : float_of(largest) / 127.0f;
+}
+
+} // namespace
+
+void start_merge(const attention_view& view, const single_rows& rows,
+                 const span_results& results, stream& in) {
+  const float unit = view.cache.type == dtype::i8 ? int8_cache::weight_unit
+                                                  : f16_cache::weight_unit;
+  const int groups = (view.heads + merge_warps - 1) / merge_warps;
+  launch(in,
+         {.grid_x = static_cast<std::uint32_t>(groups),
+          .grid_y = static_cast<std::uint32_t>(rows.count),
+          .threads = merge_warps * warp_lanes,
+          .early = true},
+         merge_kernel, view, rows, results, unit);
+}
+
+void start_rounding(const float* x, const std::int32_t* positions,
+                    const operand& out, stream& in) {
+  launch(in,
+         {.grid_x = static_cast<std::uint32_t>(out.rows),
+          .threads = rounding_threads,
+          .shared_bytes = rounding_threads / warp_lanes * sizeof(std::uint32_t),
+          .early = true},
+         rounding_kernel, x, positions, out);
+}
+
+} // namespace sluice::cuda

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/attention_kernels.hpp"
+#include "kernels/cuda/attention_softmax.hpp"
+#include "kernels/cuda/launch.hpp"
+
+// Attention of tiles of neighbouring rows: bound by the tensor cores and by
+// what ldmatrix reads for them. A block takes 128 query rows (64 of head_dim
+// 256), each a row of the step times a query head of one kv head; a warp has 16
+// of them, their queries and sums in registers, and runs through all keys in
+// order. Two blocks of keys and values are in shared memory: one comes while
+// the other is read, with one barrier between. Where registers are short, what
+// was merged of earlier spans is in shared memory as well.
+
+namespace sluice::cuda {
+namespace {
+
+template <int HeadDim> // each warp copies a group
+inline constexpr int prompt_threads =
+    block_layout<f16_cache, HeadDim>::groups* warp_lanes;
+
+template <class Cache, int HeadDim>
+struct prompt_shape {
+  using layout = block_layout<Cache, HeadDim>;
+  static constexpr int warps = layout::groups;
+  static constexpr bool merged_in_shared = HeadDim > 128;
+  static constexpr int merged_bytes =
+      merged_in_shared ? warps * warp_lanes * HeadDim / 2 * 4 : 0;
+  static constexpr int shared_bytes = 2 * layout::block_bytes + merged_bytes;
+};
+
+// What a lane has merged of earlier spans.
+template <class Cache, int HeadDim>
+struct merged_sums {
+  using shape = prompt_shape<Cache, HeadDim>;
+  static constexpr int tiles = HeadDim / 8;
+
+  float kept[shape::merged_in_shared ? 1 : tiles][4];
+  float largest[2] = {no_score(), no_score()};
+  float weights[2] = {0, 0};
+
+  static SLUICE_DEVICE floats4& shared(int n) {
+    auto* all = reinterpret_cast<floats4*>(shared_memory<std::byte>() +
+                                           2 * shape::layout::block_bytes);
+    return all[(warp() * tiles + n) * warp_lanes + lane()];
+  }
+
+  SLUICE_DEVICE void get(int n, float (&x)[4]) const {
+    if constexpr (shape::merged_in_shared) {
+      const floats4 all = shared(n);
+      x[0] = all.x, x[1] = all.y, x[2] = all.z, x[3] = all.w;
+    } else {
+      SLUICE_UNROLL
+      for (int i = 0; i < 4; ++i)
+        x[i] = kept[n][i];
+    }
+  }
+
+  SLUICE_DEVICE void put(int n, const float (&x)[4]) {
+    if constexpr (shape::merged_in_shared) {
+      shared(n) = {x[0], x[1], x[2], x[3]};
+    } else {
+      SLUICE_UNROLL
+      for (int i = 0; i < 4; ++i)
+        kept[n][i] = x[i];
+    }
+  }
+
+  SLUICE_DEVICE void clear() {
+    const float nothing[4] = {};
+    SLUICE_UNROLL
+    for (int n = 0; n < tiles; ++n)
+      put(n, nothing);
+  }
+
+  SLUICE_DEVICE void add(span_sums<HeadDim>& span) {
+    span.whole();
+    const merging by[2] = {{largest[0], span.largest[0]},
+                           {largest[1], span.largest[1]}};
+    SLUICE_UNROLL
+    for (int i = 0; i < 2; ++i)
+      weights[i] = by[i].of(weights[i], span.weights[i]);
+    SLUICE_UNROLL
+    for (int n = 0; n < tiles; ++n) {
+      float x[4];
+      get(n, x);
+      SLUICE_UNROLL
+      for (int i = 0; i < 4; ++i)
+        x[i] = by[i / 2].of(x[i], span.o[n][i]);
+      put(n, x);
+    }
+    span.clear();
+  }
+};
+
+// The rows of a tile that a lane has: lane / 4 and 8 further on in the 16 of
+// its warp.
+struct tile_rows {
+  std::int64_t row[2]; // of the step; -1: none
+  int head[2];
+  lane_rows lanes;
+  seen_range every; // what any row of the warp sees
+  seen_range all;   // what all of them see
+};
+
+SLUICE_DEVICE int warp_min(int x) {
+  SLUICE_UNROLL
+  for (int mask = warp_lanes / 2; mask > 0; mask /= 2)
+    x = min(x, shuffle_xor(x, mask));
+  return x;
+}
+
+constexpr int far = 0x7fffffff;
+
+SLUICE_DEVICE tile_rows rows_of(const attention_view& view,
+                                const attention_tile& tile, int kv_head) {
+  tile_rows found{};
+  int least_first = far, greatest_first = -1;
+  int least_last = far, greatest_last = -1;
+  SLUICE_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    const int in_tile = warp() * 16 + i * 8 + lane() / 4;
+    const int token = in_tile / view.group;
+    const int position =
+        token < tile.count ? view.positions[tile.row + token] : -1;
+    found.row[i] = position < 0 ? -1 : tile.row + token;
+    found.head[i] = kv_head * view.group + in_tile % view.group;
+    found.lanes.seen[i] = seen_by(view, position);
+    if (position < 0)
+      continue;
+    const auto& seen = found.lanes.seen[i];
+    least_first = min(least_first, seen.first);
+    greatest_first = max(greatest_first, seen.first);
+    least_last = min(least_last, seen.last);
+    greatest_last = max(greatest_last, seen.last);
+    if (view.slopes)
+      found.lanes.slopes[i] = view.slopes[found.head[i]] * view.slope_unit;
+  }
+  found.every = {warp_min(least_first), -warp_min(-greatest_last)};
+  found.all = {-warp_min(-greatest_first), warp_min(least_last)};
+  return found;
+}
+
+// What any row of the tile sees.
+SLUICE_DEVICE seen_range seen_by_tile(const attention_view& view,
+                                      const attention_tile& tile) {
+  int first = far, last = -1;
+  for (int t = lane(); t < tile.count; t += warp_lanes) {
+    const int position = view.positions[tile.row + t];
+    if (position < 0)
+      continue;
+    const auto seen = seen_by(view, position);
+    first = min(first, seen.first);
+    last = max(last, seen.last);
+  }
+  return {warp_min(first), -warp_min(-last)};
+}
+
+// How a warp brings its group of each block to shared memory.
+template <class Cache, int HeadDim>
+struct group_copies {
+  using layout = block_layout<Cache, HeadDim>;
+
+  const attention_view& view;
+  const std::uint32_t* table;
+  seen_range seen;
+  int kv_head;
+
+  static SLUICE_DEVICE std::byte* part(int block, bool values) {
+    return shared_memory<std::byte>() + block % 2 * layout::block_bytes +
+           (values ? layout::part_bytes : 0);
+  }
+  static SLUICE_DEVICE int position(int block) {
+    return block * layout::keys + warp() * group_keys;
+  }
+  SLUICE_DEVICE std::uint32_t page(int block) const {
+    return page_of(view, table, position(block), seen);
+  }
+  SLUICE_DEVICE void issue(int block, std::uint32_t page) const {
+    const int at = position(block);
+    const auto line = line_of(view, page, kv_head, at);
+    copy_group<Cache, HeadDim>(part(block, false), warp() * group_keys,
+                               keys_of(view), line, seen.first - at,
+                               seen.last + 1 - at);
+    copy_group<Cache, HeadDim>(part(block, true), warp() * group_keys,
+                               values_of(view), line, seen.first - at,
+                               seen.last + 1 - at);
+    copy_async_commit();
+  }
+};
+
+template <class Cache, int HeadDim>
+SLUICE_DEVICE void store_rows(const attention_view& view, const tile_rows& rows,
+                              const merged_sums<Cache, HeadDim>& sums) {
+  float o[HeadDim / 8][4];
+  SLUICE_UNROLL
+  for (int n = 0; n < HeadDim / 8; ++n)
+    sums.get(n, o[n]);
+  SLUICE_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    if (rows.row[i] < 0)
+      continue;
+    const float inverse = Cache::weight_unit / sums.weights[i];
+    SLUICE_UNROLL
+    for (int n = 0; n < HeadDim / 8; ++n) {
+      const floats2 x = pair_of<Cache, HeadDim>(o, n, i);
+      store_pair(view, rows.row[i], rows.head[i], pair_column<Cache>(n),
+                 {x.x * inverse, x.y * inverse});
+    }
+  }
+}
+
+// x: kv head, y: tile.
+template <class Cache, int HeadDim>
+SLUICE_KERNEL(prompt_threads<HeadDim>)
+prompt_kernel(attention_view view, const attention_tile* tiles) {
+  using layout = block_layout<Cache, HeadDim>;
+  constexpr int span_blocks = span_positions / layout::keys;
+  wait_for_previous_kernel();
+  const attention_tile tile = tiles[block_y()];
+  const int kv_head = block_x();
+  const seen_range seen = seen_by_tile(view, tile);
+  if (seen.last < 0)
+    return;
+  const int first = seen.first / layout::keys;
+  const int last = seen.last / layout::keys;
+  const group_copies<Cache, HeadDim> copies{view, table_of(view, tile.row),
+                                            seen, kv_head};
+  copies.issue(first, copies.page(first));
+  std::uint32_t next = copies.page(first + 1);
+
+  const tile_rows rows = rows_of(view, tile, kv_head);
+  std::uint32_t q[HeadDim / 16][4];
+  load_query<Cache, HeadDim>(
+      q, rows.row[0] < 0 ? nullptr : query_of(view, rows.row[0], rows.head[0]),
+      rows.row[1] < 0 ? nullptr : query_of(view, rows.row[1], rows.head[1]));
+  merged_sums<Cache, HeadDim> merged;
+  merged.clear();
+  span_sums<HeadDim> sums;
+  sums.clear();
+  for (int b = first; b <= last; ++b) {
+    const int at = b * layout::keys;
+    copy_async_wait<0>();
+    sync_block(); // block b is there, and block b - 1 is done with
+    if (b < last)
+      copies.issue(b + 1, next);
+    next = copies.page(b + 2);
+    if (at <= rows.every.last && at + layout::keys > rows.every.first) {
+      float s[layout::keys / 8][4];
+      multiply_keys<Cache, HeadDim>(s, q, copies.part(b, false));
+      if (view.slopes)
+        rows.lanes.lean(s, at);
+      if (at < rows.all.first || at + layout::keys > rows.all.last + 1)
+        rows.lanes.hide(s, at);
+      weigh(sums, s, view.scale);
+      multiply_values<Cache, HeadDim>(sums.o, s, copies.part(b, true));
+    }
+    if ((b + 1) % span_blocks == 0 || b == last)
+      merged.add(sums);
+  }
+  store_rows(view, rows, merged);
+}
+
+template <class Cache, int HeadDim>
+void start(const attention_view& view, const attention_tile* tiles,
+           std::int64_t count, stream& in) {
+  using shape = prompt_shape<Cache, HeadDim>;
+  launch(in,
+         {.grid_x = static_cast<std::uint32_t>(view.cache.kv_heads),
+          .grid_y = static_cast<std::uint32_t>(count),
+          .threads = shape::warps * warp_lanes,
+          .shared_bytes = shape::shared_bytes,
+          .early = true},
+         prompt_kernel<Cache, HeadDim>, view, tiles);
+}
+
+} // namespace
+
+void start_prompt(const attention_view& view, const attention_tile* tiles,
+                  std::int64_t count, stream& in) {
+  choose_head_dim(view.cache.head_dim, [&](auto head_dim) {
+    constexpr int dim = decltype(head_dim)::value;
+    if (view.cache.type == dtype::f16)
+      start<f16_cache, dim>(view, tiles, count, in);
+    else if (view.cache.type == dtype::bf16)
+      start<bf16_cache, dim>(view, tiles, count, in);
+    else
+      start<int8_cache, dim>(view, tiles, count, in);
+  });
+}
+
+} // namespace sluice::cuda
