@@ -25,7 +25,8 @@ void start_matmul(const matmul_job& job, const matmul_plan& plan, stream& in) {
   case 64:
     return launch(in, shape, tall_matmul_kernel<Form, 64>, job);
   default:
-    return launch(in, shape, tall_matmul_kernel<Form, 128>, job);
+    if constexpr (most_tile_tokens(Form) == 128)
+      return launch(in, shape, tall_matmul_kernel<Form, 128>, job);
   }
 }
 

@@ -32,7 +32,7 @@ int tile_tokens(const matmul_shape& shape) {
   if (shape.tokens <= most_skinny_tokens(shape.form))
     return skinny_tiles::tokens;
   int tokens = 16;
-  while (tokens < 128 && tokens < shape.tokens)
+  while (tokens < most_tile_tokens(shape.form) && tokens < shape.tokens)
     tokens *= 2;
   return tokens;
 }

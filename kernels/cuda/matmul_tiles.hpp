@@ -13,6 +13,12 @@ constexpr int at_most(int value, int most) {
   return value < most ? value : most;
 }
 
+/// Most tokens of a tall block. Forms with block scales lack the registers to
+/// expand and scale beside the sums of 128.
+constexpr int most_tile_tokens(weight_form form) {
+  return layout_of(form).scale_bytes > 0 ? 64 : 128;
+}
+
 /// Every warp of a skinny block has a ring of its own, of about 8 KiB: some 24
 /// warps a processor have three times what latency times bandwidth asks for.
 struct skinny_tiles {

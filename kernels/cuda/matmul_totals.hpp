@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cuda/matmul_job.hpp"
+#include "kernels/cuda/matmul_tiles.hpp"
 #include "kernels/cuda/simt.hpp"
 
 // How the tall kernel adds the slices of K in order. A block that has all of
@@ -20,15 +21,12 @@ struct slice_totals {
 
   /// Ends a slice: keeps its sums and starts anew from 0.
   SLUICE_DEVICE void take(Sum (&quads)[Quads][4], int slice) {
+    if (part.parts == 1 && slice > 0)
+      add_area<false>(shared, quads);
+    auto* const area = part.parts == 1 ? shared : workspace(slice);
     SLUICE_UNROLL
     for (int i = 0; i < Quads; ++i) {
-      if (part.parts > 1) {
-        *at(workspace(slice), i) = words_of(quads[i]);
-      } else {
-        if (slice > 0)
-          add(*at(shared, i), quads[i]);
-        *at(shared, i) = words_of(quads[i]);
-      }
+      *at(area, i) = words_of(quads[i]);
       for (int j = 0; j < 4; ++j)
         quads[i][j] = 0;
     }
@@ -39,22 +37,16 @@ struct slice_totals {
   /// @return false if another block will have it.
   SLUICE_DEVICE bool give(Sum (&quads)[Quads][4], std::byte* flag) {
     if (part.parts == 1) {
-      SLUICE_UNROLL
-      for (int i = 0; part.slices > 1 && i < Quads; ++i)
-        set(*at(shared, i), quads[i]);
+      if (part.slices > 1)
+        set_area<false>(shared, quads);
       return true;
     }
     if (!last_to_arrive(reinterpret_cast<std::int32_t*>(flag)))
       return false;
-    for (int slice = 0; slice < part.slices; ++slice)
-      SLUICE_UNROLL
-    for (int i = 0; i < Quads; ++i) {
-      const auto read = load_fresh(at(workspace(slice), i));
-      if (slice > 0)
-        add(read, quads[i]);
-      else
-        set(read, quads[i]);
-    }
+    set_area<true>(workspace(0), quads);
+    SLUICE_ROLLED
+    for (int slice = 1; slice < part.slices; ++slice)
+      add_area<true>(workspace(slice), quads);
     return true;
   }
 
@@ -63,11 +55,11 @@ private:
 
   SLUICE_DEVICE std::byte* workspace(int slice) const {
     const auto index = std::int64_t{output_tile} * part.slices + slice;
-    return part.sums + index * Quads * threads() * 16;
+    return part.sums + index * Quads * tall_tiles::threads * 16;
   }
 
   SLUICE_DEVICE static words4* at(std::byte* area, int i) {
-    return reinterpret_cast<words4*>(area) + i * threads() + thread();
+    return reinterpret_cast<words4*>(area) + i * tall_tiles::threads + thread();
   }
 
   SLUICE_DEVICE static std::uint32_t bits(float x) { return bits_of(x); }
@@ -88,13 +80,31 @@ private:
     from_bits(from.x, to[0]), from_bits(from.y, to[1]);
     from_bits(from.z, to[2]), from_bits(from.w, to[3]);
   }
-  /// later = earlier + later
-  SLUICE_DEVICE static void add(const words4& earlier, quad& later) {
-    quad before;
-    set(earlier, before);
+  template <bool Fresh>
+  SLUICE_DEVICE static words4 load(std::byte* area, int i) {
+    if constexpr (Fresh)
+      return load_fresh(at(area, i));
+    else
+      return *at(area, i);
+  }
+
+  template <bool Fresh>
+  SLUICE_DEVICE static void set_area(std::byte* area, Sum (&quads)[Quads][4]) {
     SLUICE_UNROLL
-    for (int j = 0; j < 4; ++j)
-      later[j] = before[j] + later[j];
+    for (int i = 0; i < Quads; ++i)
+      set(load<Fresh>(area, i), quads[i]);
+  }
+
+  /// quads = area + quads
+  template <bool Fresh>
+  SLUICE_DEVICE static void add_area(std::byte* area, Sum (&quads)[Quads][4]) {
+    SLUICE_UNROLL
+    for (int i = 0; i < Quads; ++i) {
+      quad before;
+      set(load<Fresh>(area, i), before);
+      for (int j = 0; j < 4; ++j)
+        quads[i][j] = before[j] + quads[i][j];
+    }
   }
 
   SLUICE_DEVICE bool last_to_arrive(std::int32_t* flag) const {
