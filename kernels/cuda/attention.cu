@@ -40,8 +40,8 @@ std::size_t row_bytes_f32(std::int64_t rows, std::int64_t columns) {
   return aligned(static_cast<std::size_t>(rows * columns) * sizeof(float));
 }
 
-bool is_head_dim(std::int64_t dim) {
-  return dim == 32 || dim == 64 || dim == 96 || dim == 128 || dim == 256;
+bool is_head_dim(std::int64_t dim, dtype type) {
+  return (dim == 16 && type != dtype::i8) || dim == 32 || dim == 64 || dim == 96 || dim == 128 || dim == 256;
 }
 
 void check_cache(const attention_args& args) {
@@ -49,9 +49,9 @@ void check_cache(const attention_args& args) {
   require(is_usable(kv),
           "paged_attention: malformed cache; check dtype, scales, alignment, "
           "page size and shape");
-  require(is_head_dim(kv.head_dim),
-          "paged_attention: head_dim must be 32, 64, 96, 128 or 256 on a GPU; "
-          "run this model on the CPU");
+  require(is_head_dim(kv.head_dim, kv.type),
+          "paged_attention: head_dim must be 16 (not of i8), 32, 64, 96, 128 "
+          "or 256 on a GPU; run this model on the CPU");
   require(args.heads > 0 && args.heads % kv.kv_heads == 0 &&
               args.heads / kv.kv_heads <= 128,
           "paged_attention: heads must be a multiple of kv_heads, at most 128 "

@@ -44,6 +44,8 @@ struct head_dim_constant {
 template <class With>
 void choose_head_dim(std::int64_t head_dim, With with) {
   switch (head_dim) {
+  case 16:
+    return with(head_dim_constant<16>{});
   case 32:
     return with(head_dim_constant<32>{});
   case 64:

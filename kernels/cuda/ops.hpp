@@ -120,7 +120,7 @@ struct attention_tile {
 /// graphs have none, and every row is a single one.
 struct attention_args {
   const std::byte* q = nullptr; // [rows, heads * head_dim], q_out of rope
-  kv_view cache;                // head_dim 32, 64, 96, 128 or 256
+  kv_view cache;                // head_dim 16 (not of i8), 32, 64, 96, 128, 256
   device_tables tables;
   const std::int32_t* row_sequences = nullptr; // [rows]
   const std::int32_t* positions = nullptr;     // [rows]

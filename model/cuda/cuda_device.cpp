@@ -2,14 +2,15 @@
 #include "model/cuda/cuda_device.hpp"
 
 #include "kernels/check.hpp"
+#include "kernels/cuda/memory_plan.hpp"
 #include "model/cuda/cuda_graphs.hpp"
 #include "model/cuda/cuda_sampler.hpp"
 #include "model/cuda/cuda_transformer.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
+#include <variant>
 
 namespace sluice {
 
@@ -29,10 +30,6 @@ kv_shape shape_of(const architecture& arch, const lane_options& options) {
 std::uint32_t longest_table(const architecture& arch,
                             const lane_options& options) {
   return (arch.context + options.page_tokens - 1) / options.page_tokens;
-}
-
-std::string in_mib(std::uint64_t bytes) {
-  return std::to_string(bytes >> 20) + " MiB";
 }
 
 cuda::device_facts find(int index) {
@@ -69,7 +66,10 @@ public:
                      place.options.mode},
         cache_{shape_of(arch(), options), options.host_slots},
         scratch_{arch(), options.max_step_tokens, place.stream},
-        input_{options.max_step_tokens, longest_table(arch(), options)},
+        input_{options.max_step_tokens,
+               longest_table(arch(), options),
+               {.head_dim = arch().head_dim,
+                .group = arch().heads / arch().kv_heads}},
         sampler_{arch().vocab,
                  static_cast<std::uint32_t>(scratch_.logits.rows)} {}
 
@@ -100,7 +100,7 @@ private:
   void forward(const step_positions& positions) {
     const auto rounded =
         sizes_of(positions, arch().context, scratch_.residual.rows);
-    const auto step = input_.load(positions, rounded.sizes, place_.stream);
+    const auto step = input_.load(positions, rounded, place_.stream);
     const auto work = [&](cuda::stream& in) {
       transformer_.forward(step, cache_, scratch_, in);
     };
@@ -127,28 +127,21 @@ cuda_device::cuda_device(const cuda_options& options)
   cuda::use_device(options.index);
 }
 
-// The context, kernels and cuts of memory into pages.
-constexpr std::uint64_t margin = 512u << 20;
-
 std::optional<std::uint64_t>
 cuda_device::kv_bytes_beside(const loaded_model& model,
                              const lane_options& options) const {
-  const auto facts = find(options_.index); // what is free now
-  const auto weights = cuda_weight_bytes(model);
-  const auto work =
-      cuda_scratch::bytes_for(model.arch, options.max_step_tokens) + margin;
-  const auto share = facts.total_bytes / 100 * options_.memory_percent;
-  const auto budget = std::min(share, facts.free_bytes);
-  if (budget <= weights + work)
-    throw cuda::out_of_device_memory{
-        "GPU " + std::to_string(facts.index) + " (" + facts.name + ") has " +
-        in_mib(facts.free_bytes) + " free of " + in_mib(facts.total_bytes) +
-        ", of which memory.gpu_fraction grants " + in_mib(budget) +
-        "; the weights take " + in_mib(weights) + " and a step's work " +
-        in_mib(work) +
-        "; raise memory.gpu_fraction, lower scheduling.step_tokens, or take a "
-        "smaller model or quantisation"};
-  return budget - weights - work;
+  auto one_page = options;
+  one_page.kv_pages = 1;
+  const auto plan = cuda::plan_memory(
+      find(options_.index), // with what is free now
+      {.gpu_fraction = options_.memory_percent / 100.0,
+       .weight_bytes = cuda_weight_bytes(model),
+       .scratch_bytes =
+           cuda_scratch::bytes_for(model.arch, options.max_step_tokens),
+       .page_bytes = kv_page_bytes(shape_of(model.arch, one_page))});
+  if (const auto* shortage = std::get_if<cuda::memory_shortage>(&plan))
+    throw cuda::out_of_device_memory{shortage->text};
+  return std::get<cuda::memory_plan>(plan).pages.bytes;
 }
 
 std::unique_ptr<lane_device>

@@ -195,7 +195,8 @@ void cuda_sampler::choose(const cuda::device_rows& logits, cuda::stream& in) {
 void cuda_sampler::show(const cuda::device_rows& logits,
                         const lane_batch& batch, slice part,
                         const logits_observer& observer, cuda::stream& in) {
-  std::vector<float> host(static_cast<std::size_t>(logits.rows) * vocab_);
+  const auto stride = static_cast<std::size_t>(logits.row_stride);
+  std::vector<float> host(static_cast<std::size_t>(logits.rows) * stride);
   in.copy(host.data(), logits.data, host.size() * sizeof(float));
   in.wait();
   for (const auto& row : batch.rows())
@@ -203,7 +204,7 @@ void cuda_sampler::show(const cuda::device_rows& logits,
          i < std::min(part.first + part.count, row.end_wanted()); ++i)
       observer({row.sequence->key(),
                 row.position_of(i),
-                {host.data() + std::size_t{i - part.first} * vocab_, vocab_}});
+                {host.data() + std::size_t{i - part.first} * stride, vocab_}});
 }
 
 void cuda_sampler::collect(const lane_batch& batch, slice part,

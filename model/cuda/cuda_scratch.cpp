@@ -2,6 +2,7 @@
 #include "model/cuda/cuda_scratch.hpp"
 
 #include "kernels/check.hpp"
+#include "kernels/cuda/sampling.hpp"
 
 #include <algorithm>
 
@@ -82,7 +83,9 @@ std::uint64_t cuda_scratch::place(const architecture& a, std::int64_t rows,
   kept_update = parts.matrix(rows, a.hidden);
   qkv = parts.matrix(rows, qkv_width);
   gate_up = parts.matrix(rows, 2 * ffn);
-  logits = parts.matrix(rows_of_logits(a.vocab, rows), a.vocab);
+  const auto stride = cuda::count_stride(a.vocab); // 16-byte loads
+  logits = parts.matrix(rows_of_logits(stride, rows), stride);
+  logits.columns = a.vocab;
   normed = parts.operand(rows, a.hidden);
   attended = parts.operand(rows, attention);
   gated = parts.operand(rows, ffn);
@@ -92,8 +95,8 @@ std::uint64_t cuda_scratch::place(const architecture& a, std::int64_t rows,
       {std::int64_t{a.vocab}, qkv_width, 2 * ffn, std::int64_t{a.hidden}});
   matmul_workspace_bytes = cuda::matmul_workspace_bytes(rows, widest);
   matmul_workspace = parts.take(matmul_workspace_bytes);
-  attention_workspace_bytes =
-      cuda::attention_workspace_bytes(rows, a.heads, a.head_dim, a.context);
+  attention_workspace_bytes = cuda::attention_workspace_bytes(
+      rows, rows, a.heads, a.head_dim, a.context);
   attention_workspace = parts.take(attention_workspace_bytes);
   return parts.used();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/cuda/ops.hpp"
+#include "kernels/cuda/attention.hpp"
 #include "model/transformer.hpp"
 
 #include <cstdint>
@@ -28,6 +28,11 @@ struct cuda_step {
   const std::int32_t* sequence_of = nullptr;
   const std::int32_t* wanted = nullptr;
   cuda::device_tables tables;
+  // Which rows attend together; none where every row stands alone.
+  const cuda::attention_tile* tiles = nullptr;
+  std::int64_t tile_count = 0;
+  const std::int32_t* single_rows = nullptr;
+  std::int64_t single_count = 0;
 };
 
 /// The sizes with which a step runs. Decodes (one position a sequence, all
@@ -47,11 +52,12 @@ public:
   /// @param max_rows   positions of the largest step.
   /// @param max_pages  entries of the longest page table.
   /// @throws cuda::out_of_device_memory, cuda::device_error.
-  cuda_step_input(std::uint32_t max_rows, std::uint32_t max_pages);
+  cuda_step_input(std::uint32_t max_rows, std::uint32_t max_pages,
+                  const cuda::attention_tiling& tiling);
 
   /// Puts the copies into the stream. The step before must have ended.
   /// @param sizes  at least those of the step; what is past it is skipped.
-  cuda_step load(const step_positions& step, const cuda_step_sizes& sizes,
+  cuda_step load(const step_positions& step, const rounded_sizes& sizes,
                  cuda::stream& in);
 
 private:
@@ -60,13 +66,18 @@ private:
     std::int32_t* positions;
     std::int32_t* sequence_of;
     std::int32_t* wanted;
+    std::int32_t* single_rows;
+    cuda::attention_tile* tiles;
     std::int64_t* slots;
     std::uint32_t* tables; // [max_rows, max_pages]
   };
+  void load_tiles(const step_positions& step, cuda_step& to, cuda::stream& in);
+
   arrays arrays_at(std::byte* base) const;
 
   std::uint32_t max_rows_;
   std::uint32_t max_pages_;
+  cuda::attention_tiling tiling_;
   cuda::host_memory host_;
   cuda::device_memory device_;
 };

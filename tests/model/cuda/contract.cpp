@@ -24,7 +24,7 @@ BOOST_AUTO_TEST_SUITE(cuda_contract)
 BOOST_AUTO_TEST_CASE(it_holds_for_every_cache_type_and_page_size) {
   check_contract({}, on_gpu(16, dtype::f16), {1});
   check_contract({}, on_gpu(8, dtype::bf16), {2});
-  check_contract({}, on_gpu(32, dtype::i8), {3});
+  check_contract({.head_dim = 32}, on_gpu(32, dtype::i8), {3});
 }
 
 BOOST_AUTO_TEST_CASE(it_holds_for_every_weight_type) {

@@ -18,12 +18,12 @@ architecture tiny_architecture(const tiny_options& options) {
   a.hidden = 64;
   a.heads = 4;
   a.kv_heads = 2;
-  a.head_dim = 16;
+  a.head_dim = options.head_dim;
   a.ffn = 96;
   a.vocab = options.vocab;
   a.context = 128;
   a.norm_epsilon = 1e-5f;
-  a.rope.rotary_dim = 16;
+  a.rope.rotary_dim = options.head_dim;
   a.sliding_window = options.sliding_window;
   a.attention_bias = options.attention_bias;
   return a;

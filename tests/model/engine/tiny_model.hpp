@@ -15,6 +15,7 @@ struct tiny_options {
   bool attention_bias = false;
   std::uint32_t vocab = 100;
   std::uint64_t seed = 1;
+  std::uint32_t head_dim = 16;
 };
 
 /// Two layers, hidden 64, four heads on two, context 128, with weights large

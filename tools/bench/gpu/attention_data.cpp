@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/bench/gpu/attention_data.hpp"
 
+#include "kernels/cuda/attention.hpp"
+
 #include <cmath>
 #include <vector>
 
@@ -49,11 +51,14 @@ attention_on_gpu::attention_on_gpu(const model_shape& shape, dtype cache_type,
   const auto width = shape.heads * shape.head_dim;
   const auto activations =
       static_cast<std::uint64_t>(rows * width * 2 + 255) / 256 * 256;
+  const auto plan = cuda::plan_attention(
+      owners, positions,
+      {.head_dim = shape.head_dim, .group = shape.heads / shape.kv_heads});
   data_ = cuda::device_memory{2 * activations + tables.size() * 4 +
-                              2 * positions.size() * 4 + 4 * 256};
+                              positions.size() * (2 * 4 + 12) + 6 * 256};
   in.fill(data_.data(), 0, data_.bytes());
   workspace_ = cuda::device_memory{cuda::attention_workspace_bytes(
-      rows, shape.heads, shape.head_dim, what.context)};
+      rows, rows, shape.heads, shape.head_dim, what.context)};
   in.fill(workspace_.data(), 0, workspace_.bytes());
   auto* at = data_.data();
   args_.q = at;
@@ -63,6 +68,10 @@ attention_on_gpu::attention_on_gpu(const model_shape& shape, dtype cache_type,
   args_.tables = {put(at, tables, in), pages_each};
   args_.row_sequences = put(at, owners, in);
   args_.positions = put(at, positions, in);
+  args_.tiles = put(at, plan.tiles, in);
+  args_.tile_count = std::ssize(plan.tiles);
+  args_.single_rows = put(at, plan.single_rows, in);
+  args_.single_count = std::ssize(plan.single_rows);
   args_.rows = rows;
   args_.heads = shape.heads;
   args_.scale = 1 / std::sqrt(static_cast<float>(shape.head_dim));
