@@ -11,7 +11,7 @@
 //
 //   SLUICE_KERNEL(threads)        in the place of a kernel's return type
 //   SLUICE_DEVICE                 before a function that kernels call
-//   SLUICE_UNROLL                 before a loop
+//   SLUICE_UNROLL                 before a loop; SLUICE_ROLLED: not
 //   block_x() block_y() block_z() grid_x() thread() threads() lane() warp()
 //   shared_memory<T>()            the block's dynamic shared memory, 128-byte
 //                                 aligned; there is no other shared memory

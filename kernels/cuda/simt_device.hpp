@@ -11,6 +11,7 @@
 #define SLUICE_KERNEL(threads) __global__ void __launch_bounds__(threads)
 #define SLUICE_DEVICE __device__ __forceinline__
 #define SLUICE_UNROLL _Pragma("unroll")
+#define SLUICE_ROLLED _Pragma("unroll 1")
 
 namespace sluice::cuda {
 

@@ -14,6 +14,7 @@
 #define SLUICE_KERNEL(threads) void
 #define SLUICE_DEVICE inline
 #define SLUICE_UNROLL
+#define SLUICE_ROLLED
 
 namespace sluice::cuda {
 
