@@ -96,14 +96,18 @@ SLUICE_DEVICE void copy_group(std::byte* part, int key,
                               int first, int end) {
   using layout = block_layout<Cache, HeadDim>;
   constexpr int pieces = group_keys * layout::chunks;
+  constexpr int together = 4 * warp_lanes; // more cost too many registers
   const std::byte* rows = from.rows + line * layout::row_bytes;
-  SLUICE_UNROLL
-  for (int start = 0; start < pieces; start += warp_lanes) {
-    const int c = start + lane();
-    const int row = c / layout::chunks;
-    if (pieces % warp_lanes == 0 || c < pieces)
-      copy_async16(part + layout::place(key + row, c % layout::chunks),
-                   rows + c * 16, row >= first && row < end);
+  SLUICE_ROLLED
+  for (int start = lane(); start < pieces; start += together) {
+    SLUICE_UNROLL
+    for (int i = 0; i < together && i < pieces; i += warp_lanes) {
+      const int c = start + i;
+      const int row = c / layout::chunks;
+      if (pieces % warp_lanes == 0 || c < pieces)
+        copy_async16(part + layout::place(key + row, c % layout::chunks),
+                     rows + c * 16, row >= first && row < end);
+    }
   }
   if constexpr (Cache::scaled) {
     const int four = 4 * lane();
@@ -113,39 +117,58 @@ SLUICE_DEVICE void copy_group(std::byte* part, int key,
   }
 }
 
-/// Fragments of two query rows of a lane, lane / 4 and eight further on; null:
-/// zeros. Of int8 the order inside 16 elements is that in which a word of four
-/// bytes becomes two words.
-template <class Cache, int HeadDim>
-SLUICE_DEVICE void load_query(std::uint32_t (&q)[HeadDim / 16][4],
-                              const std::byte* low, const std::byte* high) {
-  const int part = lane() % 4;
-  SLUICE_UNROLL
-  for (int k = 0; k < HeadDim / 16; ++k) {
+/// Fragments of two query rows of a lane, lane / 4 and eight further on. Of
+/// int8 the order inside 16 elements is that in which a word of four bytes
+/// becomes two words. Where registers are short they wait in shared memory,
+/// each lane's for itself.
+template <class Cache, int HeadDim, bool InShared>
+struct query_rows {
+  static constexpr bool in_shared = InShared;
+  static constexpr int tiles = HeadDim / 16;
+  static constexpr int warp_bytes = in_shared ? tiles * warp_lanes * 16 : 0;
+
+  words4 held[in_shared ? 1 : tiles];
+  words4* shared; // of the warp
+
+  /// @param low, high  the rows; null: zeros.
+  SLUICE_DEVICE void load(const std::byte* low, const std::byte* high,
+                          std::byte* room) {
+    shared = reinterpret_cast<words4*>(room) + lane();
     SLUICE_UNROLL
-    for (int i = 0; i < 2; ++i) {
-      const std::byte* row = i ? high : low;
-      words2 both{0, 0};
-      if (row) {
-        row += k * 32;
-        if constexpr (Cache::scaled)
-          both = *reinterpret_cast<const words2*>(row + 8 * part);
-        else
-          both = {*reinterpret_cast<const std::uint32_t*>(row + 4 * part),
-                  *reinterpret_cast<const std::uint32_t*>(row + 16 + 4 * part)};
-      }
-      q[k][i] = both.x;
-      q[k][i + 2] = both.y;
+    for (int k = 0; k < tiles; ++k) {
+      const words2 first = pairs_of(low, k);
+      const words2 second = pairs_of(high, k);
+      const words4 all{first.x, second.x, first.y, second.y};
+      if constexpr (in_shared)
+        shared[k * warp_lanes] = all;
+      else
+        held[k] = all;
     }
   }
-}
+
+  SLUICE_DEVICE void get(int k, std::uint32_t (&a)[4]) const {
+    const words4 all = in_shared ? shared[k * warp_lanes] : held[k];
+    a[0] = all.x, a[1] = all.y, a[2] = all.z, a[3] = all.w;
+  }
+
+private:
+  static SLUICE_DEVICE words2 pairs_of(const std::byte* row, int k) {
+    if (!row)
+      return {0, 0};
+    row += k * 32 + lane() % 4 * (Cache::scaled ? 8 : 4);
+    if constexpr (Cache::scaled)
+      return *reinterpret_cast<const words2*>(row);
+    else
+      return {*reinterpret_cast<const std::uint32_t*>(row),
+              *reinterpret_cast<const std::uint32_t*>(row + 16)};
+  }
+};
 
 /// s = q K^T of a block, in order of the head's elements.
-template <class Cache, int HeadDim>
+template <class Cache, int HeadDim, class Query>
 SLUICE_DEVICE void
 multiply_keys(float (&s)[block_layout<Cache, HeadDim>::keys / 8][4],
-              const std::uint32_t (&q)[HeadDim / 16][4],
-              const std::byte* part) {
+              const Query& q, const std::byte* part) {
   using layout = block_layout<Cache, HeadDim>;
   const int row = lane() / 16 * 8 + lane() % 8;
   const int half = lane() / 8 % 2;
@@ -157,6 +180,10 @@ multiply_keys(float (&s)[block_layout<Cache, HeadDim>::keys / 8][4],
   }
   SLUICE_UNROLL
   for (int c = 0; c < layout::chunks; c += 2) {
+    std::uint32_t a[Cache::scaled ? 2 : 1][4];
+    SLUICE_UNROLL
+    for (int i = 0; i < (Cache::scaled ? 2 : 1); ++i)
+      q.get(Cache::scaled ? c + i : c / 2, a[i]);
     SLUICE_UNROLL
     for (int j = 0; j < layout::keys / 8; j += 2) {
       std::uint32_t r[4];
@@ -166,13 +193,13 @@ multiply_keys(float (&s)[block_layout<Cache, HeadDim>::keys / 8][4],
         for (int i = 0; i < 4; ++i) {
           const std::uint32_t b[2] = {Cache::widen(r[i], 0x4140),
                                       Cache::widen(r[i], 0x4342)};
-          Cache::multiply(s[j + i / 2], q[c + i % 2], b);
+          Cache::multiply(s[j + i / 2], a[i % 2], b);
         }
       } else {
         const std::uint32_t low[2] = {r[0], r[1]};
         const std::uint32_t high[2] = {r[2], r[3]};
-        Cache::multiply(s[j], q[c / 2], low);
-        Cache::multiply(s[j + 1], q[c / 2], high);
+        Cache::multiply(s[j], a[0], low);
+        Cache::multiply(s[j + 1], a[0], high);
       }
     }
   }

@@ -18,6 +18,7 @@ constexpr int tile_heads = 16;
 template <class Cache, int HeadDim>
 struct span_warp {
   using layout = block_layout<Cache, HeadDim>;
+  using query = query_rows<Cache, HeadDim, (HeadDim > 128)>;
 
   const attention_view& view;
   seen_range seen;
@@ -34,7 +35,7 @@ struct span_warp {
   SLUICE_DEVICE void issue(int block, int last_block, bool values) const {
     if (block <= last_block) {
       const auto from = values ? values_of(view) : keys_of(view);
-      SLUICE_UNROLL
+      SLUICE_ROLLED
       for (int i = 0; i < layout::groups; ++i) {
         const int group = block * layout::groups + i;
         const int at = start + group * group_keys;
@@ -46,9 +47,9 @@ struct span_warp {
     copy_async_commit();
   }
 
-  SLUICE_DEVICE void run(span_sums<HeadDim>& sums,
-                         const std::uint32_t (&q)[HeadDim / 16][4],
-                         const lane_rows& rows) const {
+  SLUICE_DEVICE void run(span_sums<HeadDim>& sums, const query& q,
+                         const floats2& slopes) const {
+    const lane_rows rows{{seen, seen}};
     const int first = max(seen.first - start, 0) / layout::keys;
     const int last = min(seen.last - start, span_positions - 1) / layout::keys;
     for (int b = first; b < first + 2; ++b) {
@@ -64,7 +65,7 @@ struct span_warp {
       sync_warp();
       issue(b + 2, last, false);
       if (view.slopes)
-        rows.lean(s, at);
+        rows.lean(s, at, slopes);
       if (at < seen.first || at + layout::keys > seen.last + 1)
         rows.hide(s, at);
       weigh(sums, s, view.scale);
@@ -101,18 +102,18 @@ decode_kernel(attention_view view, single_rows rows, span_results results) {
   span.page =
       page_of(view, table_of(view, row), start + lane() * group_keys, seen);
   const int own = lane() / 4; // its two query heads are this and + 8
-  std::uint32_t q[HeadDim / 16][4];
-  load_query<Cache, HeadDim>(
-      q, own < end_head ? query_of(view, row, head + own) : nullptr,
-      own + 8 < end_head ? query_of(view, row, head + own + 8) : nullptr);
-  lane_rows lanes{{seen, seen}, {0, 0}};
-  SLUICE_UNROLL
-  for (int j = 0; j < 2; ++j)
-    if (view.slopes && own + 8 * j < end_head)
-      lanes.slopes[j] = view.slopes[head + own + 8 * j] * view.slope_unit;
+  typename span_warp<Cache, HeadDim>::query q;
+  q.load(own < end_head ? query_of(view, row, head + own) : nullptr,
+         own + 8 < end_head ? query_of(view, row, head + own + 8) : nullptr,
+         shared_memory<std::byte>() +
+             2 * block_layout<Cache, HeadDim>::block_bytes);
+  floats2 slopes{0, 0};
+  if (view.slopes) // of a head that is none, any other's
+    slopes = slopes_of(view, head + min(own, end_head - 1),
+                       head + min(own + 8, end_head - 1));
   span_sums<HeadDim> sums;
   sums.clear();
-  span.run(sums, q, lanes);
+  span.run(sums, q, slopes);
   sums.whole();
 
   SLUICE_UNROLL
@@ -141,7 +142,8 @@ void start(const attention_view& view, const single_rows& rows,
           .grid_y = static_cast<std::uint32_t>(view.cache.kv_heads * tiles),
           .grid_z = static_cast<std::uint32_t>(rows.count),
           .threads = warp_lanes,
-          .shared_bytes = 2 * block_layout<Cache, HeadDim>::block_bytes,
+          .shared_bytes = 2 * block_layout<Cache, HeadDim>::block_bytes +
+                          span_warp<Cache, HeadDim>::query::warp_bytes,
           .early = true},
          decode_kernel<Cache, HeadDim>, view, rows, results);
 }

@@ -25,7 +25,10 @@ struct prompt_shape {
   static constexpr bool merged_in_shared = HeadDim > 128;
   static constexpr int merged_bytes =
       merged_in_shared ? warps * warp_lanes * HeadDim / 2 * 4 : 0;
-  static constexpr int shared_bytes = 2 * layout::block_bytes + merged_bytes;
+  static constexpr int query_at = 2 * layout::block_bytes + merged_bytes;
+  using query = query_rows<Cache, HeadDim, (HeadDim > 96)>;
+  static constexpr int query_bytes = query::warp_bytes;
+  static constexpr int shared_bytes = query_at + warps * query_bytes;
 };
 
 // What a lane has merged of earlier spans.
@@ -92,14 +95,28 @@ struct merged_sums {
   }
 };
 
-// The rows of a tile that a lane has: lane / 4 and 8 further on in the 16 of
-// its warp.
+// One of the two rows of a tile that a lane has: lane / 4 in the 16 of its
+// warp, and 8 further on. Found anew where it is used: registers are short.
+struct tile_row {
+  std::int64_t row; // of the step
+  int head;
+  int position; // below 0: there is no such row
+
+  SLUICE_DEVICE tile_row(const attention_view& view, const attention_tile& tile,
+                         int i) {
+    const int in_tile = warp() * 16 + i * 8 + lane() / 4;
+    const int token = in_tile / view.group;
+    row = tile.row + token;
+    head = block_x() * view.group + in_tile % view.group;
+    position = token < tile.count ? view.positions[row] : -1;
+  }
+};
+
+// What the rows of a warp see.
 struct tile_rows {
-  std::int64_t row[2]; // of the step; -1: none
-  int head[2];
   lane_rows lanes;
-  seen_range every; // what any row of the warp sees
-  seen_range all;   // what all of them see
+  seen_range every; // any of them
+  seen_range all;   // all of them
 };
 
 SLUICE_DEVICE int warp_min(int x) {
@@ -112,28 +129,21 @@ SLUICE_DEVICE int warp_min(int x) {
 constexpr int far = 0x7fffffff;
 
 SLUICE_DEVICE tile_rows rows_of(const attention_view& view,
-                                const attention_tile& tile, int kv_head) {
+                                const attention_tile& tile) {
   tile_rows found{};
   int least_first = far, greatest_first = -1;
   int least_last = far, greatest_last = -1;
   SLUICE_UNROLL
   for (int i = 0; i < 2; ++i) {
-    const int in_tile = warp() * 16 + i * 8 + lane() / 4;
-    const int token = in_tile / view.group;
-    const int position =
-        token < tile.count ? view.positions[tile.row + token] : -1;
-    found.row[i] = position < 0 ? -1 : tile.row + token;
-    found.head[i] = kv_head * view.group + in_tile % view.group;
-    found.lanes.seen[i] = seen_by(view, position);
+    const int position = tile_row{view, tile, i}.position;
+    const auto seen = seen_by(view, position);
+    found.lanes.seen[i] = seen;
     if (position < 0)
       continue;
-    const auto& seen = found.lanes.seen[i];
     least_first = min(least_first, seen.first);
     greatest_first = max(greatest_first, seen.first);
     least_last = min(least_last, seen.last);
     greatest_last = max(greatest_last, seen.last);
-    if (view.slopes)
-      found.lanes.slopes[i] = view.slopes[found.head[i]] * view.slope_unit;
   }
   found.every = {warp_min(least_first), -warp_min(-greatest_last)};
   found.all = {-warp_min(-greatest_first), warp_min(least_last)};
@@ -189,7 +199,8 @@ struct group_copies {
 };
 
 template <class Cache, int HeadDim>
-SLUICE_DEVICE void store_rows(const attention_view& view, const tile_rows& rows,
+SLUICE_DEVICE void store_rows(const attention_view& view,
+                              const attention_tile& tile,
                               const merged_sums<Cache, HeadDim>& sums) {
   float o[HeadDim / 8][4];
   SLUICE_UNROLL
@@ -197,16 +208,40 @@ SLUICE_DEVICE void store_rows(const attention_view& view, const tile_rows& rows,
     sums.get(n, o[n]);
   SLUICE_UNROLL
   for (int i = 0; i < 2; ++i) {
-    if (rows.row[i] < 0)
+    const tile_row to{view, tile, i};
+    if (to.position < 0)
       continue;
     const float inverse = Cache::weight_unit / sums.weights[i];
     SLUICE_UNROLL
     for (int n = 0; n < HeadDim / 8; ++n) {
       const floats2 x = pair_of<Cache, HeadDim>(o, n, i);
-      store_pair(view, rows.row[i], rows.head[i], pair_column<Cache>(n),
+      store_pair(view, to.row, to.head, pair_column<Cache>(n),
                  {x.x * inverse, x.y * inverse});
     }
   }
+}
+
+template <class Cache, int HeadDim>
+SLUICE_DEVICE typename prompt_shape<Cache, HeadDim>::query
+load_queries(const attention_view& view, const attention_tile& tile) {
+  using shape = prompt_shape<Cache, HeadDim>;
+  const std::byte* from[2];
+  SLUICE_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    const tile_row at{view, tile, i};
+    from[i] = at.position < 0 ? nullptr : query_of(view, at.row, at.head);
+  }
+  typename shape::query q;
+  q.load(from[0], from[1],
+         shared_memory<std::byte>() + shape::query_at +
+             warp() * shape::query_bytes);
+  return q;
+}
+
+SLUICE_DEVICE floats2 slopes_of(const attention_view& view,
+                                const attention_tile& tile) {
+  return slopes_of(view, tile_row{view, tile, 0}.head,
+                   tile_row{view, tile, 1}.head);
 }
 
 // x: kv head, y: tile.
@@ -228,11 +263,8 @@ prompt_kernel(attention_view view, const attention_tile* tiles) {
   copies.issue(first, copies.page(first));
   std::uint32_t next = copies.page(first + 1);
 
-  const tile_rows rows = rows_of(view, tile, kv_head);
-  std::uint32_t q[HeadDim / 16][4];
-  load_query<Cache, HeadDim>(
-      q, rows.row[0] < 0 ? nullptr : query_of(view, rows.row[0], rows.head[0]),
-      rows.row[1] < 0 ? nullptr : query_of(view, rows.row[1], rows.head[1]));
+  const tile_rows rows = rows_of(view, tile);
+  const auto q = load_queries<Cache, HeadDim>(view, tile);
   merged_sums<Cache, HeadDim> merged;
   merged.clear();
   span_sums<HeadDim> sums;
@@ -248,7 +280,7 @@ prompt_kernel(attention_view view, const attention_tile* tiles) {
       float s[layout::keys / 8][4];
       multiply_keys<Cache, HeadDim>(s, q, copies.part(b, false));
       if (view.slopes)
-        rows.lanes.lean(s, at);
+        rows.lanes.lean(s, at, slopes_of(view, tile));
       if (at < rows.all.first || at + layout::keys > rows.all.last + 1)
         rows.lanes.hide(s, at);
       weigh(sums, s, view.scale);
@@ -257,7 +289,7 @@ prompt_kernel(attention_view view, const attention_tile* tiles) {
     if ((b + 1) % span_blocks == 0 || b == last)
       merged.add(sums);
   }
-  store_rows(view, rows, merged);
+  store_rows(view, tile, merged);
 }
 
 template <class Cache, int HeadDim>

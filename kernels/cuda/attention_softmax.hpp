@@ -58,7 +58,6 @@ struct span_sums {
 /// Two rows of a lane, as a block of keys meets them.
 struct lane_rows {
   seen_range seen[2];
-  float slopes[2]; // ALiBi, in units of unscaled scores
 
   /// Where scores are of keys that a row does not see, there are none.
   /// @param start  the position of the block's first key.
@@ -76,16 +75,18 @@ struct lane_rows {
     }
   }
 
-  /// Adds slope * (key - query) to the scores.
+  /// Adds slope * (key - query) to the scores: ALiBi.
+  /// @param slopes  of the two rows, in units of unscaled scores.
   template <int Tiles>
-  SLUICE_DEVICE void lean(float (&s)[Tiles][4], int start) const {
+  SLUICE_DEVICE void lean(float (&s)[Tiles][4], int start,
+                          const floats2& slopes) const {
     SLUICE_UNROLL
     for (int j = 0; j < Tiles; ++j) {
       SLUICE_UNROLL
       for (int i = 0; i < 4; ++i) {
         const int position = start + j * 8 + lane() % 4 * 2 + i % 2;
         const auto behind = static_cast<float>(position - seen[i / 2].last);
-        s[j][i] = fma(behind, slopes[i / 2], s[j][i]);
+        s[j][i] = fma(behind, i / 2 ? slopes.y : slopes.x, s[j][i]);
       }
     }
   }

@@ -70,6 +70,11 @@ SLUICE_DEVICE const std::byte* query_of(const attention_view& view,
   return view.q + (row * view.heads + head) * view.cache.head_dim * 2;
 }
 
+/// ALiBi's slopes of two heads.
+SLUICE_DEVICE floats2 slopes_of(const attention_view& view, int a, int b) {
+  return {view.slopes[a] * view.slope_unit, view.slopes[b] * view.slope_unit};
+}
+
 /// Writes two neighbouring elements of a row's head.
 SLUICE_DEVICE void store_pair(const attention_view& view, std::int64_t row,
                               int head, int column, const floats2& x) {

@@ -154,7 +154,6 @@ rope_store_kv_kernel(rope_args args) {
   const rotation turn{args.cos_sin + row * args.rotary_dim,
                       static_cast<int>(args.rotary_dim),
                       args.layout == rope_layout::half_split};
-  const rotation none{nullptr, 0, true};
   if (head < heads) {
     const float* q = args.q.data + row * args.q.row_stride + head * head_dim;
     std::byte* to = args.q_out + (row * heads + head) * head_dim * 2;
@@ -167,7 +166,8 @@ rope_store_kv_kernel(rope_args args) {
   const float* x = is_k ? args.k.data + row * args.k.row_stride
                         : args.v.data + row * args.v.row_stride;
   x += head * head_dim;
-  store_kv(load_head(x, head_dim, is_k ? turn : none), kv, is_k, slot, head);
+  const rotation of_k{turn.angles, is_k ? turn.rotary_dim : 0, turn.split};
+  store_kv(load_head(x, head_dim, of_k), kv, is_k, slot, head);
 }
 
 // -- checks -------------------------------------------------------------------

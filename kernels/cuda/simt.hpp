@@ -14,7 +14,7 @@
 //                                 stays in constant memory, elements by
 //                                 index, too
 //   SLUICE_DEVICE                 before a function that kernels call
-//   SLUICE_UNROLL SLUICE_ROLLED   before a loop
+//   SLUICE_UNROLL                 before a loop; SLUICE_ROLLED: not
 //   block_x() block_y() block_z() grid_x() thread() threads() lane() warp()
 //   shared_memory<T>()            the block's dynamic shared memory, 128-byte
 //                                 aligned; there is no other shared memory

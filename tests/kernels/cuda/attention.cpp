@@ -38,16 +38,16 @@ std::string what(const attention_shape& shape, dtype type) {
          std::to_string(shape.window);
 }
 
-// Weights are rounded to the type of the products, f16 for i8: half a step of
-// 2^-8 (bf16) or 2^-11 each, and their error against the largest |v| is no
-// more. Then the result is rounded to `out`, half a step again. The f32 sums
-// and exponentials are far below both.
+// Weights are rounded to the type of the products, f16 for i8: by 2^-8 (bf16)
+// or 2^-11 of themselves at most, which is no more of the largest |v|. The
+// result is rounded to `out` once more. The f32 sums and exponentials are far
+// below.
+double rounding(dtype type) {
+  return type == dtype::bf16 ? 0x1p-8 : 0x1p-11;
+}
 double tolerance(dtype cache, dtype out) {
-  const double weight = cache == dtype::bf16 ? 0x1p-9 : 0x1p-12;
-  const double result = out == dtype::bf16  ? 0x1p-9
-                        : out == dtype::f16 ? 0x1p-12
-                                            : 1.0 / 254;
-  return 1.02 * (weight + result) + 1e-5;
+  return rounding(cache) + (out == dtype::i8 ? 1.0 / 254 : rounding(out)) +
+         1e-5;
 }
 
 bool same(const std::vector<std::byte>& a, const std::vector<std::byte>& b) {
