@@ -79,21 +79,20 @@ def row_of(streams: int, threads: int, before: Moment,
     steps = after.steps - before.steps
     each = sorted((after.threads[name] - before.threads.get(name, 0.0)
                    for name in after.threads), reverse=True)
-    compute = after.compute - before.compute
 
     def us(seconds: float) -> float:
         return 1e6 * seconds / steps
 
     return {"streams": streams, "steps": int(steps),
-            "step, us": us(after.at - before.at), "computing": us(compute),
-            "processor: all": us(sum(each)),
-            "threads that compute, beyond it":
-                us(sum(each[:threads]) - threads * compute),
+            "step, us": us(after.at - before.at),
+            "in the executor": us(after.compute - before.compute),
+            "processor: threads that compute": us(sum(each[:threads])),
             "other threads": us(sum(each[threads:]))}
 
 
 def prove(setup: Setup, options: argparse.Namespace) -> Outcome:
-    """Processor time that is not compute: actors, sockets, waiting."""
+    """Processor time of a step by thread: those that compute, and actors and
+    sockets."""
     found = Outcome()
     for text in options.streams.split(","):
         say(f"{text} streams")
