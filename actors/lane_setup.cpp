@@ -189,7 +189,7 @@ policy::lane_limits limits_of(const config::config& configuration,
           .pipeline_depth = configuration.scheduling.pipeline_depth,
           .page_tokens = facts.page_tokens,
           .itl_target = configuration.scheduling.itl_target,
-          .prompt_share = configuration.scheduling.prompt_share / 100.0,
+          .decode_share = configuration.scheduling.decode_share / 100.0,
           .costs = policy::starting_costs(facts.weight_bytes)};
 }
 
