@@ -74,6 +74,15 @@ bool step_planner::is_timed(const step_shape& decodes) const {
   return budget_.itl_target > instant{0} && decodes.rows > 0;
 }
 
+/// Of a step without decodes.
+instant step_planner::idle_limit(const open_prompt& first,
+                                 const cost_model& costs) const {
+  if (budget_.itl_target == instant{0})
+    return instant::max();
+  return std::max(budget_.itl_target * idle_targets,
+                  costs.predict({}) + fair_price({}, first, costs));
+}
+
 instant step_planner::granted_by(instant decodes) const {
   const auto part = (1 - budget_.decode_share) / budget_.decode_share;
   return instant{
@@ -143,7 +152,8 @@ step_planner::share(const step_shape& decodes,
   if (timed)
     buy(lengths, decodes, prompts, order, costs);
   else
-    fill(lengths, decodes, prompts, order, instant::max(), costs);
+    fill(lengths, decodes, prompts, order,
+         idle_limit(prompts[order.front()], costs), costs);
   if (std::any_of(lengths.begin(), lengths.end(), [](auto n) { return n > 0; }))
     ++turn_;
   return lengths;

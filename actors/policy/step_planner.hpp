@@ -25,8 +25,10 @@ struct open_prompt {
 
 /// Fills a step: decodes first, prompt chunks in what they leave.
 ///
-/// Without decodes nobody waits for a token, and only step_tokens bounds. While
-/// streams decode and there is a target, two bounds hold:
+/// Without a target only step_tokens bounds. With one a step without decodes
+/// ends within four times as long: somebody may come who waits for it, above
+/// all the next requests of clients whose streams just ended. While streams
+/// decode, two bounds hold:
 ///
 /// - A step is predicted to end within `itl_target`; where decodes alone take
 ///   about as long or longer, with what they grant, half of their time at most.
@@ -51,6 +53,7 @@ class step_planner {
 public:
   static constexpr std::uint32_t panel_rows = 16;
   static constexpr std::uint32_t arrival_every = 4; // steps with prompts
+  static constexpr int idle_targets = 4;            // see above
 
   explicit step_planner(step_budget budget)
       : budget_{budget}, saved_{most_idle()} {}
@@ -71,6 +74,7 @@ private:
   bool is_timed(const step_shape& decodes) const;
   instant most_idle() const { return budget_.itl_target * 2; }
   instant granted_by(instant decodes) const;
+  instant idle_limit(const open_prompt& first, const cost_model& costs) const;
   void fill(chunks& lengths, const step_shape& decodes,
             std::span<const open_prompt> prompts,
             std::span<const std::size_t> order, instant end,
