@@ -57,6 +57,7 @@ struct scheduling_section {
   std::chrono::milliseconds itl_target{0}; // longest step; 0: any
   std::uint32_t decode_share = 75;         // percent, while prompts wait
   std::string reserve = "prompt";          // pages, when a request starts
+  bool fair_share = true;                  // between tenants, by service
 };
 
 struct tenants_section {

@@ -109,6 +109,9 @@ void add_scheduling(option_list& list, config& c) {
       "KV pages that a request must find before it starts: its prompt's (it "
       "may have to give way later), or all that it can come to need",
       {}, "full|prompt");
+  list.add("scheduling.fair_share", s.fair_share,
+           "Among equal priorities, the tenant that has had least is next; "
+           "false: first come, first served");
 }
 
 void add_tenants(option_list& list, config& c) {
