@@ -59,6 +59,7 @@ void batcher_state::stop(frame<messages::Stop> order) {
     // The last of them takes the request with it.
     for (const auto index : found->second->living())
       end_sequence(*found->second, index, order->reason(), {});
+    freeing_.push_back({now(), release_barrier_});
   }
   concerned_.reset();
   publish();
@@ -131,8 +132,8 @@ void batcher_state::depart(running_request& request, departure gone) {
   departures_.add(std::move(gone));
 }
 
-void batcher_state::close_settled() {
-  for (auto& gone : departures_.take_settled()) {
+void batcher_state::close(std::vector<departure> settled) {
+  for (auto& gone : settled) {
     measures_.left(gone.code(), gone.receipt());
     messages::OutcomeT outcome;
     outcome.request = gone.request->number();

@@ -24,6 +24,15 @@ bool departures::count_usage(std::uint64_t request, double page_seconds) {
   return true;
 }
 
+namespace {
+
+departure close(departure gone) {
+  gone.receipt().page_seconds = gone.request->page_seconds();
+  return gone;
+}
+
+} // namespace
+
 std::vector<departure> departures::take_settled() {
   std::vector<departure> settled;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
@@ -32,11 +41,18 @@ std::vector<departure> departures::take_settled() {
       ++at;
       continue;
     }
-    gone.receipt().page_seconds = gone.request->page_seconds();
-    settled.push_back(std::move(gone));
+    settled.push_back(close(std::move(gone)));
     at = waiting_.erase(at);
   }
   return settled;
+}
+
+std::vector<departure> departures::take_all() {
+  std::vector<departure> all;
+  for (auto& [number, gone] : waiting_)
+    all.push_back(close(std::move(gone)));
+  waiting_.clear();
+  return all;
 }
 
 } // namespace sluice::actors

@@ -33,6 +33,9 @@ public:
   /// Those that are settled, in order of their numbers.
   std::vector<departure> take_settled();
 
+  /// All of them: what is missing will not be told.
+  std::vector<departure> take_all();
+
 private:
   std::map<std::uint64_t, departure> waiting_; // by number
 };

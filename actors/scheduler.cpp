@@ -17,6 +17,16 @@ namespace {
 
 constexpr std::size_t most_early_cancels = 4096;
 
+/// Entries that a client sees of its prompt: each scored token and its
+/// alternatives.
+std::uint64_t scores_of(const messages::Work& work) {
+  if (!work.publish_scores() || work.score_from() == 0)
+    return 0;
+  const auto scored = work.prompt()->size() -
+                      std::min(work.score_from(), work.prompt()->size());
+  return scored * (1 + std::uint64_t{work.prompt_top_logprobs()});
+}
+
 policy::demand demand_of(const messages::Work& work, policy::instant now) {
   const auto after = [now](std::uint32_t ms) -> std::optional<policy::instant> {
     if (ms == 0)
@@ -32,6 +42,7 @@ policy::demand demand_of(const messages::Work& work, policy::instant now) {
           .max_tokens = work.score_only() ? 1 : work.stopping()->max_tokens(),
           .sequences = work.n(),
           .logprobs = logprobs ? 1 + sampling.logprobs() : 0,
+          .scores = scores_of(work),
           .priority = work.priority(),
           .deadline = after(work.deadline_ms()),
           .queue_deadline = after(work.queue_timeout_ms())};

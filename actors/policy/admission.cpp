@@ -49,7 +49,8 @@ std::uint64_t side_bytes(const demand& asked, std::uint32_t context_tokens) {
   const auto all = longest(asked, {.context_tokens = context_tokens});
   const auto made = all - std::min<std::uint64_t>(asked.prompt_tokens, all);
   return asked.sequences *
-         (all * token_bytes + made * asked.logprobs * entry_bytes);
+             (all * token_bytes + made * asked.logprobs * entry_bytes) +
+         asked.scores * entry_bytes;
 }
 
 admission::admission(lane_capacity capacity)
@@ -92,8 +93,8 @@ std::optional<refusal> admission::never_fits(const demand& asked) const {
                    "the request may need " + std::to_string(beside) +
                        " bytes beside its KV and the lane has " +
                        std::to_string(capacity_.side_bytes) +
-                       "; ask for fewer logprobs, max_tokens or n, or raise "
-                       "memory.side_bytes"};
+                       "; ask for fewer logprobs or prompt_logprobs, a lower "
+                       "max_tokens or n, or raise memory.side_bytes"};
   return std::nullopt;
 }
 

@@ -175,8 +175,7 @@ std::optional<step_draft> lane_schedule::draft(bool even_empty) {
       prompts ? std::min(step_planner::panel_rows, limits_.step_tokens / 2)
               : 0u;
   add_decodes(draft, limits_.step_tokens - kept);
-  if (prompts)
-    add_prompts(draft);
+  add_prompts(draft);
   if (draft.rows.empty() && !even_empty)
     return std::nullopt;
   return draft;

@@ -22,10 +22,10 @@ struct lane_limits {
   std::uint32_t pipeline_depth = 2; // plans on their way at once
   std::uint32_t page_tokens = 16;   // positions per KV page
   instant itl_target{0};            // longest step of decodes; 0: any
-  double prompt_share = 0.25;       // see step_budget
+  double decode_share = 0.75;       // see step_budget
   cost_coefficients costs;          // to start from
 
-  step_budget budget() const { return {step_tokens, itl_target, prompt_share}; }
+  step_budget budget() const { return {step_tokens, itl_target, decode_share}; }
 };
 
 /// Asks for the pages of a sequence that comes, or comes back.
