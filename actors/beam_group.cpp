@@ -115,6 +115,8 @@ void beam_group::keep(const policy::beam_round& round) {
 }
 
 void beam_group::go_on(const policy::beam_round& round, verdict& result) {
+  free_.insert(resting_.begin(), resting_.end());
+  resting_.clear();
   std::vector<beam> next;
   std::vector<bool> continued(beams_.size());
   for (const auto& step : round.running) {
@@ -130,8 +132,6 @@ void beam_group::go_on(const policy::beam_round& round, verdict& result) {
         {.sequence = sequence, .text = grown(step), .stops = parent.stops});
     next.back().stops.push(step.token);
   }
-  free_.insert(resting_.begin(), resting_.end());
-  resting_.clear();
   for (std::size_t i = 0; i < beams_.size(); ++i)
     if (!continued[i])
       resting_.push_back(beams_[i].sequence);
