@@ -21,7 +21,7 @@ struct page_holder {
   std::int32_t priority = 0;        // of its request; higher is dearer
   std::uint64_t admitted = 0;       // order of admission; later gives way first
   std::uint32_t pages = 0;          // that come free if it gives way
-  std::uint32_t sequences = 1;      // of them each grows
+  std::uint32_t sequences = 1;      // that grow
   std::uint32_t context_tokens = 0; // positions that it has computed
   std::uint32_t cached_tokens = 0;  // of them, those a cache would keep
   std::uint32_t progress = 0;       // positions since it started or came back
