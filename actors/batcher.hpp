@@ -92,6 +92,7 @@ private:
   void relieve(const messages::PageGrant& grant, bool up_to_date);
   void drop_pages(std::uint64_t sequence);
   void note_freed();
+  void await_usage(std::uint64_t request);
   bool is_alive(std::uint64_t sequence) const;
 
   // -- results (batcher_results.cpp)
@@ -103,17 +104,28 @@ private:
   bool take_scores(const policy::live_row& live,
                    const messages::RowResult& row);
   void take_token(std::uint64_t sequence, const messages::RowResult& row);
-  void count_token(running_request& request);
+  void count_tokens(running_request& request, std::uint32_t tokens);
   void end_moves(const messages::StepResult& result);
   void tell_scheduler();
 
   void send_delta(std::uint64_t request,
                   std::unique_ptr<messages::DeltaT> delta);
+  void give(running_request& request, std::uint32_t index,
+            std::unique_ptr<messages::DeltaT> delta);
+
+  // -- answers that are published at the end (batcher_choices.cpp)
+  void take_choices(const policy::live_row& live,
+                    const messages::RowResult& row);
+  void grow_beams(running_request& request);
+  void give_up(running_request& request, std::uint32_t index);
+  void finish_search(running_request& request);
+  void publish_best(running_request& request, std::vector<held_answer> best);
 
   // -- ends
   void end_sequence(running_request& request, std::uint32_t index,
                     messages::FinishReason reason, std::string stop);
   void retire(running_request& request, std::uint32_t index);
+  void let_go(running_request& request, std::uint32_t index);
   void finish(running_request& request, messages::FinishReason reason);
   void fail(std::uint64_t request, messages::ErrorCode code,
             const std::string& text);
@@ -142,10 +154,10 @@ private:
   std::vector<std::uint64_t> left_;        // to tell the executor
   std::uint64_t release_barrier_ = 0;      // plan after which pages are free
   std::uint64_t told_finished_ = 0;
-  clock_point asked_at_{};       // for pages
-  clock_point oldest_since_{};   // the oldest plan could begin
-  std::vector<freeing> freeing_; // cancelled, and pages not all back
-  std::uint64_t next_audit_ = 0; // plan
+  clock_point asked_at_{};                    // for pages
+  clock_point oldest_since_{};                // the oldest plan could begin
+  std::vector<freeing> freeing_;              // cancelled, pages not all back
+  std::uint64_t next_audit_ = 0;              // plan
   std::map<std::uint64_t, plan_moves> moves_; // by plan
   bool step_failed_ = false; // what the rows at hand left in pages is wrong
   bool stalled_ = false;     // nobody got pages: ask again after a result

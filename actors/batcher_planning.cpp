@@ -40,7 +40,7 @@ std::uint64_t moved_pages(const messages::PageGrant& grant) {
 bool batcher_state::is_alive(std::uint64_t sequence) const {
   const auto found = requests_.find(request_of(sequence));
   return found != requests_.end() &&
-         found->second->sequence(index_of(sequence)).output.has_value();
+         found->second->sequence(index_of(sequence)).alive;
 }
 
 // -- the question
@@ -202,12 +202,19 @@ void batcher_state::note_moves(const messages::PageGrant& grant) {
 
 /// The device forgets a sequence whose pages are gone; it will join anew.
 void batcher_state::drop_pages(std::uint64_t sequence) {
+  await_usage(request_of(sequence));
   if (!is_alive(sequence))
-    return;
+    return; // it has ended while it was asked for
   auto& request = *requests_.at(request_of(sequence));
   if (std::exchange(request.sequence(index_of(sequence)).joined, false))
     left_.push_back(sequence);
-  request.await_usage();
+}
+
+void batcher_state::await_usage(std::uint64_t request) {
+  if (const auto found = requests_.find(request); found != requests_.end())
+    found->second->await_usage();
+  else
+    departures_.await_usage(request);
 }
 
 // -- the plan

@@ -16,6 +16,11 @@ void departures::add(departure gone) {
   waiting_[number] = std::move(gone);
 }
 
+void departures::await_usage(std::uint64_t request) {
+  if (const auto found = waiting_.find(request); found != waiting_.end())
+    found->second.request->await_usage();
+}
+
 bool departures::count_usage(std::uint64_t request, double page_seconds) {
   const auto found = waiting_.find(request);
   if (found == waiting_.end())

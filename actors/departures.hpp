@@ -26,6 +26,9 @@ class departures {
 public:
   void add(departure gone);
 
+  /// Pages of a request that is here were given back once more.
+  void await_usage(std::uint64_t request);
+
   /// What pages came to that a sequence gave back.
   /// @return false for a request that is not here.
   bool count_usage(std::uint64_t request, double page_seconds);

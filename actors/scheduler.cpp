@@ -27,6 +27,16 @@ std::uint64_t scores_of(const messages::Work& work) {
   return scored * (1 + std::uint64_t{work.prompt_top_logprobs()});
 }
 
+/// Sequences that run, and answers that are kept until all are there: of a beam
+/// search, as many complete ones as beams.
+std::pair<std::uint32_t, std::uint32_t> sequences_of(const messages::Work& w) {
+  if (w.beam())
+    return {w.beam()->width(), 2 * w.beam()->width()};
+  if (w.best_of() > w.n())
+    return {w.best_of(), w.best_of()};
+  return {w.n(), 0};
+}
+
 policy::demand demand_of(const messages::Work& work, policy::instant now) {
   const auto after = [now](std::uint32_t ms) -> std::optional<policy::instant> {
     if (ms == 0)
@@ -35,12 +45,14 @@ policy::demand demand_of(const messages::Work& work, policy::instant now) {
   };
   const auto& sampling = *work.sampling();
   const bool logprobs = sampling.want_logprobs() || sampling.logprobs() > 0;
+  const auto [sequences, kept] = sequences_of(work);
   return {.request = work.request(),
           .tenant = work.tenant() ? work.tenant()->str() : std::string{},
           // The last token of a text that is only scored needs no KV.
           .prompt_tokens = work.prompt()->size() - (work.score_only() ? 1 : 0),
           .max_tokens = work.score_only() ? 1 : work.stopping()->max_tokens(),
-          .sequences = work.n(),
+          .sequences = sequences,
+          .kept = kept,
           .logprobs = logprobs ? 1 + sampling.logprobs() : 0,
           .scores = scores_of(work),
           .priority = work.priority(),

@@ -81,7 +81,7 @@ struct limits_section {
   std::uint32_t frame_tables = 4096;
   byte_size prompt_bytes = 8_mib;
   std::uint32_t prompt_tokens = 1u << 20;
-  std::uint32_t sequences = 16;             // n of a request
+  std::uint32_t sequences = 16;             // n, best_of or beams of a request
   std::uint32_t logprobs = 20;              // alternatives per token
   std::uint32_t prompt_logprobs = 1u << 20; // of a request, alternatives too
   std::uint32_t stop_strings = 16;

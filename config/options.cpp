@@ -167,8 +167,8 @@ void add_request_limits(option_list& list, limits_section& s) {
            {1, 1u << 30});
   list.add("limits.prompt_tokens", s.prompt_tokens,
            "Longest prompt given as token ids", {1, 1u << 28});
-  list.add("limits.sequences", s.sequences, "Sequences of a request (n)",
-           {1, 256});
+  list.add("limits.sequences", s.sequences,
+           "Sequences of a request (n, best_of, beams)", {1, 256});
   list.add("limits.logprobs", s.logprobs,
            "Alternatives per token with log-probabilities", {0, 1024});
   list.add("limits.prompt_logprobs", s.prompt_logprobs,

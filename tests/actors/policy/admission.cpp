@@ -295,4 +295,23 @@ BOOST_AUTO_TEST_CASE(counts_come_back_to_zero_after_any_order_of_events) {
   BOOST_TEST(!policy.next_deadline().has_value());
 }
 
+BOOST_AUTO_TEST_CASE(answers_that_are_kept_take_host_memory) {
+  auto asked = asking(1, 10, 20);
+  asked.sequences = 4;
+  const auto streamed = sluice::policy::side_bytes(asked, 128);
+  asked.kept = 8;
+  const auto kept = sluice::policy::side_bytes(asked, 128);
+  BOOST_TEST(kept == streamed + 8u * 20u * 32u);
+  asked.logprobs = 3;
+  BOOST_TEST(sluice::policy::side_bytes(asked, 128) ==
+             kept + 4u * 20u * 3u * 16u + 8u * 20u * 3u * 64u);
+  auto lane = small_lane;
+  lane.side_bytes = kept - 1;
+  admission gate{lane};
+  asked.logprobs = 0;
+  const auto refused = gate.offer(asked, 0s);
+  BOOST_REQUIRE(refused);
+  BOOST_TEST(refused->code == ErrorCode::never_fits);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
