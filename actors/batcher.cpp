@@ -30,17 +30,19 @@ void batcher_state::admit(frame<messages::Admit> order) {
   const auto number = order->work()->request();
   concerned_ = number;
   auto request = std::make_unique<running_request>(
-      std::move(order), *config_.text, config_.model, now());
+      std::move(order), *config_.text, config_.model,
+      config_.limits.context_tokens, now());
   const auto& work = request->work();
-  for (std::uint32_t i = 0; i < request->size(); ++i)
+  for (std::uint32_t i = 0; i < request->beginning(); ++i)
     schedule_.join({.key = sequence_key(number, i),
                     .prompt = {work.prompt()->begin(), work.prompt()->end()},
                     .max_tokens = work.stopping()->max_tokens(),
                     .scoring = request->scoring_of(i),
                     .priority = work.priority(),
-                    .parent = i == 0 ? 0 : sequence_key(number, 0)});
-  for (std::uint32_t i = 0; i < request->size(); ++i)
-    send_delta(number, request->echo_of(i));
+                    .parent = i == 0 ? 0 : sequence_key(number, 0),
+                    .group = request->beams() ? number : 0});
+  for (std::uint32_t i = 0; i < request->size() && !request->beams(); ++i)
+    give(*request, i, request->echo_of(i));
   requests_[number] = std::move(request);
   concerned_.reset();
   publish();
@@ -55,10 +57,16 @@ void batcher_state::stop(frame<messages::Stop> order) {
   if (order->code() != ErrorCode::none) {
     fail(order->request(), order->code(),
          std::string{messages::describe(order->code()).remedy});
+  } else if (found->second->answers_at_end()) {
+    // Nothing to choose from, then: half of the candidates is no answer.
+    for (const auto index : found->second->living())
+      retire(*found->second, index);
+    finish(*found->second, order->reason());
   } else {
     // The last of them takes the request with it.
     for (const auto index : found->second->living())
       end_sequence(*found->second, index, order->reason(), {});
+    freeing_.push_back({now(), release_barrier_});
   }
   concerned_.reset();
   publish();
@@ -70,22 +78,31 @@ void batcher_state::stop(frame<messages::Stop> order) {
 
 void batcher_state::retire(running_request& request, std::uint32_t index) {
   const auto key = sequence_key(request.number(), index);
+  (step_failed_ ? pages_.spoiled : pages_.release).push_back(key);
+  let_go(request, index);
+}
+
+/// What its pages hold is worth has been said.
+void batcher_state::let_go(running_request& request, std::uint32_t index) {
+  const auto key = sequence_key(request.number(), index);
   auto& sequence = request.sequence(index);
   schedule_.end(key);
-  (step_failed_ ? pages_.spoiled : pages_.release).push_back(key);
+  std::erase(pages_.swap_out, key);
+  std::erase(pages_.swap_in, key);
   request.await_usage();
   stalled_ = false;
   // A draft whose pages are being asked for names the sequence too.
   release_barrier_ = schedule_.next_plan() - (draft_ ? 0 : 1);
   if (sequence.joined)
     left_.push_back(key);
+  sequence.alive = false;
   sequence.output.reset();
 }
 
 void batcher_state::end_sequence(running_request& request, std::uint32_t index,
                                  FinishReason reason, std::string stop) {
   auto& output = *request.sequence(index).output;
-  send_delta(request.number(), output.flush());
+  give(request, index, output.flush());
   auto end = std::make_unique<messages::SequenceEndOfT>();
   end->request = request.number();
   end->end = std::make_unique<messages::SequenceEndT>();
@@ -93,9 +110,16 @@ void batcher_state::end_sequence(running_request& request, std::uint32_t index,
   end->end->reason = reason;
   end->end->stop = std::move(stop);
   end->end->generated_tokens = output.generated_tokens();
-  outgoing_.ends.push_back(std::move(end));
+  if (auto* held = request.held())
+    held->end(index, std::move(end->end));
+  else
+    outgoing_.ends.push_back(std::move(end));
   retire(request, index);
-  if (!request.alive())
+  if (request.alive())
+    return;
+  if (auto* held = request.held())
+    publish_best(request, held->take_best(request.work().n()));
+  else
     finish(request, reason);
 }
 
@@ -131,8 +155,8 @@ void batcher_state::depart(running_request& request, departure gone) {
   departures_.add(std::move(gone));
 }
 
-void batcher_state::close_settled() {
-  for (auto& gone : departures_.take_settled()) {
+void batcher_state::close(std::vector<departure> settled) {
+  for (auto& gone : settled) {
     measures_.left(gone.code(), gone.receipt());
     messages::OutcomeT outcome;
     outcome.request = gone.request->number();

@@ -66,6 +66,13 @@ private:
 
   using clock_point = caf::actor_clock::time_point;
 
+  /// A cancelled request whose pages plans on their way may still name.
+  struct freeing {
+    clock_point since;
+    std::uint64_t barrier = 0; // the last such plan
+    bool told = false;         // the page manager has been, in a question
+  };
+
   clock_point now() const { return self_->clock().now(); }
 
   // -- planning (batcher_planning.cpp)
@@ -84,6 +91,8 @@ private:
   introduce(const policy::planned_row& row);
   void relieve(const messages::PageGrant& grant, bool up_to_date);
   void drop_pages(std::uint64_t sequence);
+  void note_freed();
+  void await_usage(std::uint64_t request);
   bool is_alive(std::uint64_t sequence) const;
 
   // -- results (batcher_results.cpp)
@@ -95,23 +104,35 @@ private:
   bool take_scores(const policy::live_row& live,
                    const messages::RowResult& row);
   void take_token(std::uint64_t sequence, const messages::RowResult& row);
-  void count_token(running_request& request);
+  void count_tokens(running_request& request, std::uint32_t tokens);
   void end_moves(const messages::StepResult& result);
   void tell_scheduler();
 
   void send_delta(std::uint64_t request,
                   std::unique_ptr<messages::DeltaT> delta);
+  void give(running_request& request, std::uint32_t index,
+            std::unique_ptr<messages::DeltaT> delta);
+
+  // -- answers that are published at the end (batcher_choices.cpp)
+  void take_choices(const policy::live_row& live,
+                    const messages::RowResult& row);
+  void grow_beams(running_request& request);
+  void give_up(running_request& request, std::uint32_t index);
+  void finish_search(running_request& request);
+  void publish_best(running_request& request, std::vector<held_answer> best);
 
   // -- ends
   void end_sequence(running_request& request, std::uint32_t index,
                     messages::FinishReason reason, std::string stop);
   void retire(running_request& request, std::uint32_t index);
+  void let_go(running_request& request, std::uint32_t index);
   void finish(running_request& request, messages::FinishReason reason);
   void fail(std::uint64_t request, messages::ErrorCode code,
             const std::string& text);
   void depart(running_request& request, departure gone);
   void settle(const messages::PageGrant& grant);
-  void close_settled();
+  void answer_lost();
+  void close(std::vector<departure> settled);
   void publish();
 
   batcher_actor::pointer self_;
@@ -124,6 +145,8 @@ private:
   std::optional<std::uint64_t> concerned_; // request being handled
 
   bool awaiting_grant_ = false;
+  frame<messages::PageRequest> question_; // of the grant to come
+  bool answer_was_lost_ = false;          // the last one
   std::optional<policy::step_draft> draft_;
   page_news pages_;                        // to tell the page manager
   std::vector<std::uint64_t> moving_;      // asked for in the grant to come
@@ -131,8 +154,9 @@ private:
   std::vector<std::uint64_t> left_;        // to tell the executor
   std::uint64_t release_barrier_ = 0;      // plan after which pages are free
   std::uint64_t told_finished_ = 0;
-  clock_point asked_at_{};     // for pages
-  clock_point oldest_since_{}; // the oldest plan could begin
+  clock_point asked_at_{};                    // for pages
+  clock_point oldest_since_{};                // the oldest plan could begin
+  std::vector<freeing> freeing_;              // cancelled, pages not all back
   std::uint64_t next_audit_ = 0;              // plan
   std::map<std::uint64_t, plan_moves> moves_; // by plan
   bool step_failed_ = false; // what the rows at hand left in pages is wrong

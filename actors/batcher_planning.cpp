@@ -40,7 +40,7 @@ std::uint64_t moved_pages(const messages::PageGrant& grant) {
 bool batcher_state::is_alive(std::uint64_t sequence) const {
   const auto found = requests_.find(request_of(sequence));
   return found != requests_.end() &&
-         found->second->sequence(index_of(sequence)).output.has_value();
+         found->second->sequence(index_of(sequence)).alive;
 }
 
 // -- the question
@@ -109,6 +109,9 @@ void batcher_state::ask_for_pages(std::optional<policy::step_draft> draft,
   draft_ = std::move(draft);
   awaiting_grant_ = true;
   asked_at_ = now();
+  for (auto& each : freeing_)
+    each.told = told_finished_ >= each.barrier;
+  question_ = question;
   self_->send(to_.pages, std::move(question));
 }
 
@@ -117,6 +120,10 @@ void batcher_state::ask_for_pages(std::optional<policy::step_draft> draft,
 
 void batcher_state::granted(frame<messages::PageGrant> grant) {
   awaiting_grant_ = false;
+  if (!grant)
+    return answer_lost();
+  answer_was_lost_ = false;
+  note_freed();
   measures_.granted(*grant, now(), schedule_.outside());
   learn_room(*grant);
   each(grant->lost(), [this](std::uint64_t sequence) {
@@ -136,6 +143,14 @@ void batcher_state::granted(frame<messages::PageGrant> grant) {
   plan_next();
 }
 
+void batcher_state::note_freed() {
+  std::erase_if(freeing_, [this](const freeing& each) {
+    if (each.told)
+      measures_.cancelled_pages_free(now() - each.since);
+    return each.told;
+  });
+}
+
 void batcher_state::learn_room(const messages::PageGrant& grant) {
   const auto* counts = grant.counts();
   news_.free_pages = grant.free_pages();
@@ -153,7 +168,7 @@ void batcher_state::settle(const messages::PageGrant& grant) {
     else
       departures_.count_usage(number, used->page_seconds());
   });
-  close_settled();
+  close(departures_.take_settled());
 }
 
 void batcher_state::let_in(const messages::PageGrant& grant) {
@@ -187,12 +202,19 @@ void batcher_state::note_moves(const messages::PageGrant& grant) {
 
 /// The device forgets a sequence whose pages are gone; it will join anew.
 void batcher_state::drop_pages(std::uint64_t sequence) {
+  await_usage(request_of(sequence));
   if (!is_alive(sequence))
-    return;
+    return; // it has ended while it was asked for
   auto& request = *requests_.at(request_of(sequence));
   if (std::exchange(request.sequence(index_of(sequence)).joined, false))
     left_.push_back(sequence);
-  request.await_usage();
+}
+
+void batcher_state::await_usage(std::uint64_t request) {
+  if (const auto found = requests_.find(request); found != requests_.end())
+    found->second->await_usage();
+  else
+    departures_.await_usage(request);
 }
 
 // -- the plan

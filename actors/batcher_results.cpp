@@ -65,7 +65,9 @@ void batcher_state::take_row(const policy::live_row& live,
   note_progress(live, row);
   if (live.scores > 0 && !take_scores(live, row))
     return;
-  if (live.sampled)
+  if (live.sampled && requests_.at(request_of(live.sequence))->beams())
+    take_choices(live, row);
+  else if (live.sampled)
     take_token(live.sequence, row);
   else if (live.completes)
     end_sequence(*requests_.at(request_of(live.sequence)),
@@ -74,7 +76,9 @@ void batcher_state::take_row(const policy::live_row& live,
 
 void batcher_state::note_progress(const policy::live_row& live,
                                   const messages::RowResult& row) {
-  const bool has_token = live.sampled && row.tokens() && row.tokens()->size();
+  // What a beam goes on with is told when it is known.
+  const bool has_token = live.sampled && row.tokens() && row.tokens()->size() &&
+                         !requests_.at(request_of(live.sequence))->beams();
   pages_.progress.emplace_back(
       live.sequence, live.end,
       has_token ? static_cast<std::int32_t>(row.tokens()->Get(0)) : -1);
@@ -119,6 +123,15 @@ void batcher_state::send_delta(std::uint64_t request,
   outgoing_.deltas.back()->delta = std::move(delta);
 }
 
+/// A part of an answer: it leaves, or waits for the others.
+void batcher_state::give(running_request& request, std::uint32_t index,
+                         std::unique_ptr<messages::DeltaT> delta) {
+  if (auto* held = request.held())
+    held->add(index, std::move(delta));
+  else
+    send_delta(request.number(), std::move(delta));
+}
+
 void batcher_state::take_token(std::uint64_t sequence,
                                const messages::RowResult& row) {
   auto& request = *requests_.at(request_of(sequence));
@@ -127,15 +140,18 @@ void batcher_state::take_token(std::uint64_t sequence,
     return fail(request.number(), ErrorCode::executor_failed,
                 "the executor sampled no token where the plan asked for one");
   std::unique_ptr<messages::TokenLogprobT> logprob;
-  if (row.logprobs() && row.logprobs()->size() > 0) {
+  const bool known = row.logprobs() && row.logprobs()->size() > 0;
+  if (known && request.publishes_logprobs()) {
     logprob = std::make_unique<messages::TokenLogprobT>();
     row.logprobs()->Get(0)->UnPackTo(logprob.get());
   }
+  if (auto* held = request.held(); held && known)
+    held->count(index, row.logprobs()->Get(0)->raw_logprob());
   const auto token = row.tokens()->Get(0);
   const bool full = schedule_.append(sequence, token);
-  count_token(request);
+  count_tokens(request, 1);
   auto step = request.sequence(index).output->push(token, std::move(logprob));
-  send_delta(request.number(), std::move(step.delta));
+  give(request, index, std::move(step.delta));
   if (step.end)
     end_sequence(request, index, *step.end, std::move(step.stop));
   else if (full)
@@ -143,12 +159,13 @@ void batcher_state::take_token(std::uint64_t sequence,
 }
 
 // A request's rows lie side by side more often than not.
-void batcher_state::count_token(running_request& request) {
-  request.count_token(now());
+void batcher_state::count_tokens(running_request& request,
+                                 std::uint32_t tokens) {
+  request.count_tokens(tokens, now());
   auto& generated = news_.generated;
   if (generated.empty() || generated.back().request != request.number())
     generated.push_back({request.number(), 0});
-  ++generated.back().tokens;
+  generated.back().tokens += tokens;
 }
 
 void batcher_state::tell_scheduler() {

@@ -16,6 +16,11 @@ void departures::add(departure gone) {
   waiting_[number] = std::move(gone);
 }
 
+void departures::await_usage(std::uint64_t request) {
+  if (const auto found = waiting_.find(request); found != waiting_.end())
+    found->second.request->await_usage();
+}
+
 bool departures::count_usage(std::uint64_t request, double page_seconds) {
   const auto found = waiting_.find(request);
   if (found == waiting_.end())
@@ -23,6 +28,15 @@ bool departures::count_usage(std::uint64_t request, double page_seconds) {
   found->second.request->count_usage(page_seconds);
   return true;
 }
+
+namespace {
+
+departure close(departure gone) {
+  gone.receipt().page_seconds = gone.request->page_seconds();
+  return gone;
+}
+
+} // namespace
 
 std::vector<departure> departures::take_settled() {
   std::vector<departure> settled;
@@ -32,11 +46,18 @@ std::vector<departure> departures::take_settled() {
       ++at;
       continue;
     }
-    gone.receipt().page_seconds = gone.request->page_seconds();
-    settled.push_back(std::move(gone));
+    settled.push_back(close(std::move(gone)));
     at = waiting_.erase(at);
   }
   return settled;
+}
+
+std::vector<departure> departures::take_all() {
+  std::vector<departure> all;
+  for (auto& [number, gone] : waiting_)
+    all.push_back(close(std::move(gone)));
+  waiting_.clear();
+  return all;
 }
 
 } // namespace sluice::actors

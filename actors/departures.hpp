@@ -26,12 +26,18 @@ class departures {
 public:
   void add(departure gone);
 
+  /// Pages of a request that is here were given back once more.
+  void await_usage(std::uint64_t request);
+
   /// What pages came to that a sequence gave back.
   /// @return false for a request that is not here.
   bool count_usage(std::uint64_t request, double page_seconds);
 
   /// Those that are settled, in order of their numbers.
   std::vector<departure> take_settled();
+
+  /// All of them: what is missing will not be told.
+  std::vector<departure> take_all();
 
 private:
   std::map<std::uint64_t, departure> waiting_; // by number

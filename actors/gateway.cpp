@@ -21,6 +21,11 @@ policy::request_key key_of(const T& message) {
           request_id::from(*message.id())};
 }
 
+bool answers_at_end(const Submit& request) {
+  return request.best_of() > request.n() ||
+         (request.beam() && request.beam()->width() > 0);
+}
+
 policy::session_limits limits_of(const gateway_config& config) {
   return {.sessions = config.sessions,
           .requests = config.requests_per_client,
@@ -158,6 +163,7 @@ void gateway_state::take_in(const session_id& from, policy::request_key key,
   auto& record = requests_.add(std::move(key), body);
   record.owner = from;
   record.on_disconnect = request->on_disconnect();
+  record.at_end = answers_at_end(*request);
   sessions_.opened(from, record.number);
   self_->send(links_.publisher, open_atom::value, record.number, request);
   const auto turn = next_preparer_++ % links_.preparers.size();
@@ -171,7 +177,7 @@ void gateway_state::attach(const session_id& from,
                      ErrorCode::too_many_requests);
   known.attached = true;
   if (known.phase != request_phase::preparing)
-    answer_attached(from, known.key, known.number);
+    answer_attached(from, known);
 }
 
 bool gateway_state::change_owner(policy::request_record& record,
@@ -188,11 +194,13 @@ bool gateway_state::change_owner(policy::request_record& record,
 
 // Only the publisher knows how far the stream has come.
 void gateway_state::answer_attached(const session_id& to,
-                                    const policy::request_key& key,
-                                    request_number request) {
-  self_->request(links_.publisher, caf::infinite, open_atom::value, request)
-      .then([this, to, id = key.id.to_wire()](std::uint32_t next_seq) {
-        send(to, accepted_reply(id, config_.epoch, true, next_seq));
+                                    const policy::request_record& record) {
+  self_
+      ->request(links_.publisher, caf::infinite, open_atom::value,
+                record.number)
+      .then([this, to, id = record.key.id.to_wire(),
+             at_end = record.at_end](std::uint32_t next_seq) {
+        send(to, accepted_reply(id, {config_.epoch, true, next_seq, at_end}));
       });
 }
 
@@ -213,8 +221,9 @@ void gateway_state::accept(request_number request) {
   if (record->phase == request_phase::preparing)
     requests_.advance(*record, request_phase::open);
   if (!record->owner.empty())
-    send(record->owner, accepted_reply(record->key.id.to_wire(), config_.epoch,
-                                       record->attached, 0));
+    send(record->owner,
+         accepted_reply(record->key.id.to_wire(),
+                        {config_.epoch, record->attached, 0, record->at_end}));
   if (record->end_on_accept != FinishReason::none)
     self_->send(links_.scheduler, cancel_atom::value, request,
                 record->end_on_accept);

@@ -91,8 +91,8 @@ private:
                policy::body_hash body, const frame<messages::Submit>& request);
   void attach(const session_id& from, policy::request_record& known);
   bool change_owner(policy::request_record& record, const session_id& to);
-  void answer_attached(const session_id& to, const policy::request_key& key,
-                       request_number request);
+  void answer_attached(const session_id& to,
+                       const policy::request_record& record);
   messages::ErrorCode obstacle(const session_id& from) const;
   void end(policy::request_record& record, messages::FinishReason reason);
   void forget(request_number request);

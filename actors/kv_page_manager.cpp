@@ -248,8 +248,8 @@ void kv_page_manager_state::verify() {
 // -- the answer
 // ----------------------------------------------------------------------
 
-messages::PageCounts kv_page_manager_state::counts() const {
-  const auto now = pages_->report();
+messages::PageCounts
+kv_page_manager_state::counts_of(const kv_report& now) const {
   return {now.pages.free,       now.pages.active,
           now.pages.cached,     now.pages.pinned,
           now.pages.in_flight,  now.pages.swapped,
@@ -277,14 +277,16 @@ frame<messages::PageGrant> kv_page_manager_state::answer(const request& news) {
   const auto copies = pack_structs(to, copies_);
   const auto no_host_room = pack_keys(to, no_host_room_);
   const auto still_swapped = pack_keys(to, still_swapped_);
-  const auto now = counts();
+  const auto report = pages_->report();
+  const auto now = counts_of(report);
   const auto to_come =
       std::uint64_t{now.free()} + now.evictable() + now.in_flight();
   const auto missing = wanted_ - std::min<std::uint64_t>(wanted_, to_come);
   return grants_.finish(messages::CreatePageGrant(
       to, news.lane(), news.plan(), granted, waiting, now.free(), lost,
       admitted, usage, swaps_out, swaps_in, copies, no_host_room, still_swapped,
-      static_cast<std::uint32_t>(missing), &now));
+      static_cast<std::uint32_t>(missing), &now,
+      static_cast<std::uint32_t>(report.most_waste_tokens)));
 }
 
 ledger_report kv_page_manager_state::report() {

@@ -54,7 +54,7 @@ private:
   void refuse(const page_need& need);
   void audit(const request& news);
   void verify();
-  messages::PageCounts counts() const;
+  messages::PageCounts counts_of(const kv_report& now) const;
   frame<messages::PageGrant> answer(const request& news);
 
   kv_page_manager_actor::pointer self_;

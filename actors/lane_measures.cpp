@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "actors/metric_names.hpp"
 #include "messages/error_code.hpp"
@@ -56,10 +57,13 @@ void lane_measures::granted(const messages::PageGrant& grant, time_point now,
                             std::uint32_t outside) {
   constexpr std::chrono::milliseconds interval{20};
   const auto* counts = grant.counts();
+  most_waste_ = std::max(most_waste_, grant.most_waste_tokens());
   if (counts && (now - last_counts_ >= interval || counts->active() == 0)) {
     last_counts_ = now;
     add_pages(*counts);
     add(metric_kind::gauge, metric::outside, outside);
+    add(metric_kind::gauge, metric::kv_waste_most,
+        std::exchange(most_waste_, 0));
   }
   add(metric_kind::gauge, metric::kv_pages_free, grant.free_pages());
   if (grant.lost() && grant.lost()->size() > 0)
@@ -101,6 +105,12 @@ void lane_measures::predicted(const policy::step_timing& timing, double error) {
     add(metric_kind::histogram, metric::step_predicted_seconds,
         seconds{timing.predicted}.count());
   add(metric_kind::gauge, metric::step_prediction_error, error);
+}
+
+void lane_measures::cancelled_pages_free(time_point::duration took) {
+  using seconds = std::chrono::duration<double>;
+  add(metric_kind::histogram, metric::cancel_free_seconds,
+      seconds{took}.count());
 }
 
 void lane_measures::left(messages::ErrorCode code,

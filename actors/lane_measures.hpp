@@ -32,6 +32,10 @@ public:
   /// @param error  relative, smoothed over recent steps.
   void predicted(const policy::step_timing& timing, double error);
 
+  /// What a cancelled request had is free or cached.
+  /// @param took  since the cancel.
+  void cancelled_pages_free(time_point::duration took);
+
   /// A request has left the lane.
   void left(messages::ErrorCode code, const messages::ReceiptT& used);
 
@@ -51,6 +55,7 @@ private:
   std::uint64_t steps_ = 0;
   time_point last_result_{};
   time_point last_counts_{};
+  std::uint32_t most_waste_ = 0; // since then
   bool pipeline_was_busy_ = false;
 };
 

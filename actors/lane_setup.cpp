@@ -170,6 +170,15 @@ lane_setup load_lane(const config::config& configuration,
   return setup;
 }
 
+/// Tenants whose tokens count nothing are all alike: first come, first served.
+policy::token_prices prices_of(const config::config& configuration) {
+  const auto& tenants = configuration.tenants;
+  if (!configuration.scheduling.fair_share)
+    return {0, 0};
+  return {static_cast<double>(tenants.input_price),
+          static_cast<double>(tenants.output_price)};
+}
+
 policy::lane_capacity capacity_of(const config::config& configuration,
                                   const lane_facts& facts) {
   const auto& scheduling = configuration.scheduling;
@@ -185,8 +194,7 @@ policy::lane_capacity capacity_of(const config::config& configuration,
                          ? policy::reserve_rule::prompt
                          : policy::reserve_rule::full,
           .tenants = {tenants.max_waiting, tenants.max_running},
-          .prices = {static_cast<double>(tenants.input_price),
-                     static_cast<double>(tenants.output_price)},
+          .prices = prices_of(configuration),
           .weights = {weights.begin(), weights.end()}};
 }
 
@@ -219,7 +227,7 @@ policy::lane_limits limits_of(const config::config& configuration,
           .pipeline_depth = configuration.scheduling.pipeline_depth,
           .page_tokens = facts.page_tokens,
           .itl_target = configuration.scheduling.itl_target,
-          .prompt_share = configuration.scheduling.prompt_share / 100.0,
+          .decode_share = configuration.scheduling.decode_share / 100.0,
           .costs = policy::starting_costs(facts.weight_bytes)};
 }
 

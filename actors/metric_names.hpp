@@ -43,6 +43,11 @@ inline constexpr auto kv_pages_free = "sluice_kv_pages_free"; // gauge
 inline constexpr auto kv_pages = "sluice_kv_pages"; // gauge
 // Positions that have a page but no KV.
 inline constexpr auto kv_waste_tokens = "sluice_kv_waste_tokens"; // gauge
+// Of one sequence, past what plans on their way compute: less than a page, or
+// than two with a look-ahead page.
+inline constexpr auto kv_waste_most = "sluice_kv_waste_most_tokens"; // gauge
+// From a cancel to the pages free or cached, of requests that ran.
+inline constexpr auto cancel_free_seconds = "sluice_cancel_free_seconds";
 inline constexpr auto prefix_hit_tokens = "sluice_prefix_hit_tokens_total";
 inline constexpr auto prefix_missed_tokens =
     "sluice_prefix_missed_tokens_total";

@@ -33,13 +33,13 @@ outgoing rejected_reply(const RequestId& id, ErrorCode code, std::string text,
   return pack_reply<Rejected>(message);
 }
 
-outgoing accepted_reply(const RequestId& id, std::uint64_t epoch, bool attached,
-                        std::uint32_t next_seq) {
+outgoing accepted_reply(const RequestId& id, const acceptance& how) {
   AcceptedT message;
   message.id = std::make_unique<RequestId>(id);
-  message.epoch = epoch;
-  message.attached = attached;
-  message.next_seq = next_seq;
+  message.epoch = how.epoch;
+  message.attached = how.attached;
+  message.next_seq = how.next_seq;
+  message.at_end = how.at_end;
   return pack_reply<Accepted>(message);
 }
 

@@ -29,9 +29,15 @@ outgoing refused_reply(messages::ErrorCode code, std::string text);
 outgoing rejected_reply(const messages::RequestId& id, messages::ErrorCode code,
                         std::string text, std::uint32_t retry_after_ms = 0);
 
-/// @param next_seq  chunks published so far.
-outgoing accepted_reply(const messages::RequestId& id, std::uint64_t epoch,
-                        bool attached, std::uint32_t next_seq);
+/// What Accepted says beside the request's id.
+struct acceptance {
+  std::uint64_t epoch = 0;
+  bool attached = false;
+  std::uint32_t next_seq = 0; // chunks published so far
+  bool at_end = false;
+};
+
+outgoing accepted_reply(const messages::RequestId& id, const acceptance& how);
 
 /// Chunks [from, to) are lost; `to` 0: the id is unknown.
 outgoing gap_reply(const messages::RequestId& id, std::uint32_t from,

@@ -24,28 +24,50 @@ stop_rules rules_of(const messages::Work& work) {
 
 running_request::running_request(messages::frame<messages::Admit> order,
                                  const tokenizer& text, std::string model,
-                                 time_point now)
+                                 std::uint32_t context_tokens, time_point now)
     : order_{std::move(order)}, admitted_{now} {
-  sequences_.resize(work().n());
-  for (std::uint32_t i = 0; i < size(); ++i)
-    sequences_[i].output.emplace(i, text, rules_of(work()));
+  choose_form(text, context_tokens);
   receipt_.model = std::move(model);
   receipt_.prompt_tokens = work().prompt()->size();
   receipt_.seed = work().seed();
   receipt_.queue_us = order_->queue_us();
 }
 
+void running_request::choose_form(const tokenizer& text,
+                                  std::uint32_t context_tokens) {
+  if (work().beam()) {
+    const auto room = context_tokens - work().prompt()->size();
+    const auto most = work().stopping()->max_tokens();
+    beams_.emplace(work(), text, rules_of(work()),
+                   most == 0 ? room : std::min(most, room));
+    sequences_.resize(beam_group::sequences_for(work()));
+    sequences_.front().alive = true;
+    receipt_.candidates = work().beam()->width();
+    return;
+  }
+  const bool chosen = work().best_of() > work().n();
+  sequences_.resize(chosen ? work().best_of() : work().n());
+  for (std::uint32_t i = 0; i < size(); ++i) {
+    sequences_[i].alive = true;
+    sequences_[i].output.emplace(i, text, rules_of(work()));
+  }
+  if (!chosen)
+    return;
+  held_.emplace(size());
+  receipt_.candidates = size();
+}
+
 std::vector<std::uint32_t> running_request::living() const {
   std::vector<std::uint32_t> found;
   for (std::uint32_t i = 0; i < size(); ++i)
-    if (sequences_[i].output)
+    if (sequences_[i].alive)
       found.push_back(i);
   return found;
 }
 
 bool running_request::alive() const {
   return std::any_of(sequences_.begin(), sequences_.end(),
-                     [](const auto& s) { return s.output.has_value(); });
+                     [](const auto& s) { return s.alive; });
 }
 
 std::unique_ptr<messages::SequenceStateT>
@@ -56,13 +78,25 @@ running_request::state_of(std::uint32_t index,
   state->sequence = sequence_key(number(), index);
   state->index = index;
   state->seed = work().seed();
-  state->sampling = std::make_unique<messages::SamplingT>();
-  work().sampling()->UnPackTo(state->sampling.get());
+  set_sampling(*state);
   state->tokens.assign(tokens.begin(), tokens.end());
   state->computed = computed;
   state->prompt_tokens = work().prompt()->size();
   state->top_scores = work().prompt_top_logprobs();
   return state;
+}
+
+/// Choosing among answers takes log-probabilities that the client need not have
+/// asked for; they change no token.
+void running_request::set_sampling(messages::SequenceStateT& state) const {
+  state.sampling = std::make_unique<messages::SamplingT>();
+  work().sampling()->UnPackTo(state.sampling.get());
+  if (answers_at_end())
+    state.sampling->want_logprobs = true;
+  if (!beams_)
+    return;
+  state.sampling->temperature = 0;
+  state.sampling->logprobs = beam_group::choices_for(work());
 }
 
 policy::prompt_scoring running_request::scoring_of(std::uint32_t index) const {
@@ -86,9 +120,10 @@ std::uint64_t running_request::age_us(time_point now) const {
   return order_->queue_us() + static_cast<std::uint64_t>(running);
 }
 
-void running_request::count_token(time_point now) {
-  if (receipt_.generated_tokens++ == 0)
+void running_request::count_tokens(std::uint32_t tokens, time_point now) {
+  if (receipt_.generated_tokens == 0)
     receipt_.first_token_us = age_us(now);
+  receipt_.generated_tokens += tokens;
 }
 
 // Token by token: the sum does not depend on how the prompt was cut.
@@ -126,6 +161,7 @@ running_request::receipt(time_point now) const {
   copy->cached_tokens = receipt_.cached_tokens;
   copy->preemptions = receipt_.preemptions;
   copy->page_seconds = receipt_.page_seconds;
+  copy->candidates = receipt_.candidates;
   copy->total_us = age_us(now);
   copy->scored_tokens = receipt_.scored_tokens;
   copy->log_likelihood = receipt_.log_likelihood;

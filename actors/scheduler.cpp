@@ -17,6 +17,26 @@ namespace {
 
 constexpr std::size_t most_early_cancels = 4096;
 
+/// Entries that a client sees of its prompt: each scored token and its
+/// alternatives.
+std::uint64_t scores_of(const messages::Work& work) {
+  if (!work.publish_scores() || work.score_from() == 0)
+    return 0;
+  const auto scored = work.prompt()->size() -
+                      std::min(work.score_from(), work.prompt()->size());
+  return scored * (1 + std::uint64_t{work.prompt_top_logprobs()});
+}
+
+/// Sequences that run, and answers that are kept until all are there: of a beam
+/// search, as many complete ones as beams.
+std::pair<std::uint32_t, std::uint32_t> sequences_of(const messages::Work& w) {
+  if (w.beam())
+    return {w.beam()->width(), 2 * w.beam()->width()};
+  if (w.best_of() > w.n())
+    return {w.best_of(), w.best_of()};
+  return {w.n(), 0};
+}
+
 policy::demand demand_of(const messages::Work& work, policy::instant now) {
   const auto after = [now](std::uint32_t ms) -> std::optional<policy::instant> {
     if (ms == 0)
@@ -25,13 +45,16 @@ policy::demand demand_of(const messages::Work& work, policy::instant now) {
   };
   const auto& sampling = *work.sampling();
   const bool logprobs = sampling.want_logprobs() || sampling.logprobs() > 0;
+  const auto [sequences, kept] = sequences_of(work);
   return {.request = work.request(),
           .tenant = work.tenant() ? work.tenant()->str() : std::string{},
           // The last token of a text that is only scored needs no KV.
           .prompt_tokens = work.prompt()->size() - (work.score_only() ? 1 : 0),
           .max_tokens = work.score_only() ? 1 : work.stopping()->max_tokens(),
-          .sequences = work.n(),
+          .sequences = sequences,
+          .kept = kept,
           .logprobs = logprobs ? 1 + sampling.logprobs() : 0,
+          .scores = scores_of(work),
           .priority = work.priority(),
           .deadline = after(work.deadline_ms()),
           .queue_deadline = after(work.queue_timeout_ms())};

@@ -59,8 +59,9 @@ struct scheduling_section {
   std::uint32_t step_tokens = 512;  // positions in one step
   std::uint32_t pipeline_depth = 2; // steps planned ahead, the running included
   std::chrono::milliseconds itl_target{0}; // longest step; 0: any
-  std::uint32_t prompt_share = 25;         // percent of the decodes' time
+  std::uint32_t decode_share = 75;         // percent, while prompts wait
   std::string reserve = "prompt";          // pages, when a request starts
+  bool fair_share = true;                  // between tenants, by service
 };
 
 struct tenants_section {
@@ -84,7 +85,7 @@ struct limits_section {
   std::uint32_t frame_tables = 4096;
   byte_size prompt_bytes = 8_mib;
   std::uint32_t prompt_tokens = 1u << 20;
-  std::uint32_t sequences = 16;             // n of a request
+  std::uint32_t sequences = 16;             // n, best_of or beams of a request
   std::uint32_t logprobs = 20;              // alternatives per token
   std::uint32_t prompt_logprobs = 1u << 20; // of a request, alternatives too
   std::uint32_t stop_strings = 16;

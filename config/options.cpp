@@ -114,15 +114,18 @@ void add_scheduling(option_list& list, config& c) {
            "Longest step while streams decode: chunks of long prompts are cut "
            "to it; 0s: only step_tokens bounds them",
            {0, 600'000});
-  list.add("scheduling.prompt_share", s.prompt_share,
-           "What prompts may add to a step even past itl_target, in percent of "
-           "the time that its decodes take",
-           {0, 1000});
+  list.add("scheduling.decode_share", s.decode_share,
+           "With itl_target: the time that decodes keep while prompts wait, in "
+           "percent; more of it makes long prompts later",
+           {1, 99});
   list.add(
       "scheduling.reserve", s.reserve,
       "KV pages that a request must find before it starts: its prompt's (it "
       "may have to give way later), or all that it can come to need",
       {}, "full|prompt");
+  list.add("scheduling.fair_share", s.fair_share,
+           "Among equal priorities, the tenant that has had least is next; "
+           "false: first come, first served");
 }
 
 void add_tenants(option_list& list, config& c) {
@@ -178,8 +181,8 @@ void add_request_limits(option_list& list, limits_section& s) {
            {1, 1u << 30});
   list.add("limits.prompt_tokens", s.prompt_tokens,
            "Longest prompt given as token ids", {1, 1u << 28});
-  list.add("limits.sequences", s.sequences, "Sequences of a request (n)",
-           {1, 256});
+  list.add("limits.sequences", s.sequences,
+           "Sequences of a request (n, best_of, beams)", {1, 256});
   list.add("limits.logprobs", s.logprobs,
            "Alternatives per token with log-probabilities", {0, 1024});
   list.add("limits.prompt_logprobs", s.prompt_logprobs,

@@ -48,6 +48,19 @@ bool usable_epsilon(float epsilon) {
   return std::isfinite(epsilon) && epsilon >= 0;
 }
 
+bool aligned(std::span<std::byte> workspace) {
+  return reinterpret_cast<std::uintptr_t>(workspace.data()) % 64 == 0;
+}
+
+bool large_enough(std::span<std::byte> workspace, const activations& x) {
+  return workspace.size() >= matmul_workspace_bytes(x.rows, x.columns);
+}
+
+bool usable(quantized_rows quantized, const activations& out) {
+  return quantized.empty() ||
+         (aligned(quantized) && large_enough(quantized, out));
+}
+
 template <class T>
 bool all_within(std::span<const T> items, std::int64_t end) {
   return std::all_of(items.begin(), items.end(), [end](T item) {
@@ -107,12 +120,16 @@ void check(const rms_norm_args& args) {
           "rms_norm: weight must have one value per column; check the tensor");
   require(usable_epsilon(args.epsilon),
           "rms_norm: epsilon must be finite and >= 0; check the model config");
+  require(usable(args.quantized, args.out),
+          "rms_norm: quantized must be a matmul's workspace for out, 64-byte "
+          "aligned; ask matmul_workspace_bytes");
 }
 
 void check(const add_rms_norm_args& args) {
   require(same_shape(args.x, args.residual),
           "add_rms_norm: x and residual must have one shape; check both views");
-  check(rms_norm_args{args.x, args.weight, args.epsilon, args.out});
+  check(rms_norm_args{args.x, args.weight, args.epsilon, args.out,
+                      args.quantized});
 }
 
 void check(const matmul_args& args) {
@@ -127,11 +144,13 @@ void check(const matmul_args& args) {
     require(p.bias.empty() || count(p.bias) == p.weight.rows,
             "matmul: bias must have one value per weight row; check the "
             "tensor");
+    require(!args.quantized || quantizes_input(p.weight.type),
+            "matmul: this weight reads f32 rows; do not hand it quantised "
+            "ones");
   }
-  require(args.workspace.size() >=
-              matmul_workspace_bytes(args.x.rows, args.x.columns),
+  require(large_enough(args.workspace, args.x),
           "matmul: workspace too small; ask matmul_workspace_bytes");
-  require(reinterpret_cast<std::uintptr_t>(args.workspace.data()) % 64 == 0,
+  require(aligned(args.workspace),
           "matmul: workspace must be 64-byte aligned; allocate it so");
 }
 
@@ -181,7 +200,7 @@ void check(const paged_attention_args& args) {
           "times; check the model config");
   require(std::isfinite(args.scale) && args.window >= 0,
           "paged_attention: scale must be finite and window >= 0");
-  require(reinterpret_cast<std::uintptr_t>(args.workspace.data()) % 64 == 0,
+  require(aligned(args.workspace),
           "paged_attention: workspace must be 64-byte aligned; allocate it so");
   require(all_within(args.row_sequences, count(args.sequences)),
           "paged_attention: row of an unknown sequence; check the plan");
@@ -197,6 +216,9 @@ void check(const paged_attention_args& args) {
 void check(const swiglu_args& args) {
   require(same_shape(args.gate, args.up) && same_shape(args.gate, args.out),
           "swiglu: gate, up and out must have one shape; check the views");
+  require(usable(args.quantized, args.out),
+          "swiglu: quantized must be a matmul's workspace for out, 64-byte "
+          "aligned; ask matmul_workspace_bytes");
 }
 
 bool quantizes_input(dtype weight_type) {

@@ -35,6 +35,12 @@ struct embed_rows_args {
   activations out;                   // [tokens, hidden]
 };
 
+/// Where an op leaves rows that a matmul reads next, quantised as that matmul
+/// would quantise them, to the last byte: its workspace, 64-byte aligned and of
+/// matmul_workspace_bytes(tokens, columns). The op then writes no f32 rows: its
+/// `out` gives their shape alone. Empty: f32 rows in `out`.
+using quantized_rows = std::span<std::byte>;
+
 /// Root-mean-square normalisation:
 /// out = x / sqrt(mean(x^2) + epsilon) * weight.
 /// @note accumulates in f32 in a fixed order per row.
@@ -44,6 +50,7 @@ struct rms_norm_args {
   std::span<const float> weight; // [hidden]
   float epsilon = 1e-5f;         // added to the mean square, finite, >= 0
   activations out;               // [tokens, hidden]; may be x itself
+  quantized_rows quantized;      // instead of out
 };
 
 /// Residual connection and the norm after it, in one pass:
@@ -54,6 +61,7 @@ struct add_rms_norm_args {
   std::span<const float> weight; // [hidden]
   float epsilon = 1e-5f;         // as in rms_norm
   activations out;               // [tokens, hidden]; may be x itself
+  quantized_rows quantized;      // instead of out
 };
 
 /// One weight matrix of a matmul and where its product goes.
@@ -78,6 +86,9 @@ struct matmul_args {
   std::span<const projection> projections;
   std::span<std::byte> workspace; // matmul_workspace_bytes(M, K), 64-byte
                                   // aligned
+  bool quantized = false; // the workspace has x already, as `quantized_rows`,
+                          // and every weight quantises its input; x gives the
+                          // shape alone
 };
 
 /// Workspace that a `matmul` of this shape needs, whatever its weights.
@@ -158,9 +169,10 @@ std::size_t paged_attention_workspace_bytes(std::int64_t heads,
 /// gate and up may be halves of one [tokens, 2 * ffn] buffer.
 /// @source Shazeer 2020, equation 6.
 struct swiglu_args {
-  activations gate; // [tokens, ffn]
-  activations up;   // [tokens, ffn]
-  activations out;  // [tokens, ffn]; may be gate or up itself
+  activations gate;         // [tokens, ffn]
+  activations up;           // [tokens, ffn]
+  activations out;          // [tokens, ffn]; may be gate or up itself
+  quantized_rows quantized; // instead of out
 };
 
 /// How a path wants its weights: rearranged once at load into panels of

@@ -70,7 +70,9 @@ struct kv_report {
   ledger_counts pages;
   std::uint32_t host_slots = 0;
   std::uint32_t free_host_slots = 0;
-  std::uint64_t waste_tokens = 0;  ///< positions that have a page but no KV
+  std::uint64_t waste_tokens = 0; ///< positions that have a page but no KV
+  /// Of one sequence, past what plans on their way compute.
+  std::uint64_t most_waste_tokens = 0;
   std::uint64_t hit_tokens = 0;    ///< that admitted sequences found
   std::uint64_t missed_tokens = 0; ///< that they did not find
   std::uint64_t hits = 0;          ///< sequences that found something

@@ -41,7 +41,7 @@ bool kv_pages::fork(std::uint64_t parent, std::uint64_t child,
   auto& to = sequences_[child];
   to = *find(parent); // the map may have moved
   to.tokens.resize(std::min<std::size_t>(tokens, to.tokens.size()));
-  to.computed = tokens;
+  to.computed = to.planned = tokens;
   to.matched = tokens;
   to.told = 0;
   const auto full = tokens / config_.page_tokens;
@@ -144,6 +144,7 @@ std::optional<page_delta> kv_pages::grant(const page_need& need,
   }
   ledger_.claim(need.sequence, fresh);
   ledger_.mark_in_flight(need.sequence, plan);
+  s.planned = std::max(s.planned, need.tokens);
   if (s.told == 0 || !shared.empty())
     s.moved = plan;
   page_delta delta{need.sequence, s.told, {}, copy_shared(need, shared)};
@@ -183,6 +184,7 @@ void kv_pages::truncate(std::uint64_t sequence, std::uint32_t tokens) {
     return;
   s->tokens.resize(std::min<std::size_t>(s->tokens.size(), tokens));
   s->computed = std::min(s->computed, tokens);
+  s->planned = std::min(s->planned, tokens);
   s->may_share = true;
   if (tokens / config_.page_tokens < s->indexed) {
     s->indexed = 0;
@@ -264,6 +266,9 @@ kv_report kv_pages::report() const {
     const auto room =
         std::uint64_t{ledger_.pages_of(sequence).size()} * config_.page_tokens;
     result.waste_tokens += room - std::min<std::uint64_t>(room, s.computed);
+    const auto used = std::max(s.computed, s.planned);
+    result.most_waste_tokens = std::max(
+        result.most_waste_tokens, room - std::min<std::uint64_t>(room, used));
   }
   return result;
 }

@@ -167,6 +167,7 @@ private:
     std::uint32_t pinned_blocks = 0;    // of the prompt, if it is to be pinned
     std::uint32_t indexed = 0;          // pages that the index knows, from 0
     std::uint32_t computed = 0;         // tokens
+    std::uint32_t planned = 0;          // tokens that plans compute
     std::uint32_t told = 0;             // entries that grants have named
     std::uint32_t matched = 0;          // tokens
     bool may_share = false;             // a page may have other holders

@@ -14,7 +14,7 @@ struct frame_limits {
   std::uint32_t max_tables = 4096;         // tables in one frame
   std::uint32_t max_prompt_bytes = 8u << 20;
   std::uint32_t max_prompt_tokens = 1u << 20;
-  std::uint32_t max_sequences = 16; // n of a request
+  std::uint32_t max_sequences = 16; // n, best_of or beams of a request
   std::uint32_t max_logprobs = 20;  // alternatives per token
   std::uint32_t max_stop_strings = 16;
   std::uint32_t max_stop_bytes = 256; // of one stop string

@@ -18,6 +18,8 @@ constexpr std::uint32_t most_keep_ms = 24 * 3'600'000u;
 constexpr std::int32_t most_priority = 100;
 constexpr std::size_t most_endpoint_bytes = 256;
 constexpr std::size_t most_models = 256;
+constexpr std::uint32_t most_beams = 128; // as sequence keys have room for
+constexpr float most_length_penalty = 10;
 
 template <class Vector>
 bool is_filled(const Vector* vector) {
@@ -115,6 +117,49 @@ void check_scoring(range_check& check, const Submit& submit,
             "out");
 }
 
+/// Whether tokens come from the model's own distribution.
+bool is_plain(const Sampling* s) {
+  return !s || ((s->temperature() == 1 || s->temperature() == 0) &&
+                s->top_k() == 0 && s->top_p() == 1 && s->min_p() == 0 &&
+                s->repetition_penalty() == 1 && s->frequency_penalty() == 0 &&
+                s->presence_penalty() == 0 && !is_filled(s->logit_bias()));
+}
+
+void check_beam(range_check& check, const Submit& submit,
+                const frame_limits& limits) {
+  const auto* beam = submit.beam();
+  if (!beam || beam->width() == 0)
+    return;
+  check
+      .within("beam.width", beam->width(), 1,
+              std::min(limits.max_sequences, most_beams))
+      .within("beam.length_penalty", beam->length_penalty(),
+              -most_length_penalty, most_length_penalty)
+      .rule(submit.n() <= beam->width(),
+            "n is above beam.width, and there are as many answers as beams at "
+            "most; lower n or raise beam.width")
+      .rule(submit.best_of() == 0,
+            "beam and best_of are both set; set one of them")
+      .rule(!submit.score(),
+            "beam is set and score generates nothing; leave it out")
+      .rule(is_plain(submit.sampling()),
+            "beam is set and beams draw nothing from a changed distribution; "
+            "leave temperature, top_k, top_p, min_p, penalties and logit_bias "
+            "at their defaults");
+}
+
+void check_best_of(range_check& check, const Submit& submit,
+                   const frame_limits& limits) {
+  const auto* sampling = submit.sampling();
+  check.within("best_of", submit.best_of(), 0, limits.max_sequences)
+      .rule(submit.best_of() == 0 || submit.best_of() >= submit.n(),
+            "best_of is below n; set it to 0 or to n or more")
+      .rule(submit.best_of() <= submit.n() || !sampling ||
+                sampling->temperature() > 0,
+            "best_of is above n at temperature 0, where all candidates are "
+            "alike; raise temperature or leave best_of out");
+}
+
 void check_cascade(range_check& check, const CascadePolicy* policy,
                    const frame_limits& limits) {
   if (policy)
@@ -170,10 +215,9 @@ std::optional<std::string> check_ranges(const Submit& submit,
   check_stopping(check, submit.stopping(), limits);
   check_cascade(check, submit.cascade(), limits);
   check_scoring(check, submit, limits);
+  check_best_of(check, submit, limits);
+  check_beam(check, submit, limits);
   check.within("n", submit.n(), 1, limits.max_sequences)
-      .within("best_of", submit.best_of(), 0, limits.max_sequences)
-      .rule(submit.best_of() == 0 || submit.best_of() >= submit.n(),
-            "best_of is below n; set it to 0 or to n or more")
       .within("priority", submit.priority(), -most_priority, most_priority)
       .within("deadline_ms", submit.deadline_ms(), 0, most_wait_ms)
       .within("queue_timeout_ms", submit.queue_timeout_ms(), 0, most_wait_ms)

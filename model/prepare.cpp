@@ -26,8 +26,6 @@ void refuse_what_is_not_offered(const messages::Submit& submit) {
   };
   if (submit.messages() && submit.messages()->size() > 0)
     refuse("messages", "chat templates");
-  if (submit.best_of() > submit.n())
-    refuse("best_of", "more candidates than answers");
   if (submit.cascade())
     refuse("cascade", "ladders of models");
 }
@@ -209,6 +207,9 @@ messages::PreparedT prepare(std::uint64_t request,
   work.id = std::make_unique<messages::RequestId>(*submit.id());
   work.tenant = submit.tenant() ? submit.tenant()->str() : std::string{};
   work.n = submit.n();
+  work.best_of = submit.best_of();
+  if (submit.beam() && submit.beam()->width() > 0)
+    work.beam.reset(submit.beam()->UnPack());
   work.priority = submit.priority();
   work.deadline_ms = submit.deadline_ms();
   work.queue_timeout_ms = submit.queue_timeout_ms();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/transformer.hpp"
 
+#include "kernels/contracts.hpp"
+
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -34,6 +36,15 @@ void keep_rows(const activations& buffer, std::span<const std::int32_t> kept) {
   }
 }
 
+template <class... Weights>
+bool quantize_input(const Weights&... weights) {
+  return (quantizes_input(weights.type) && ...);
+}
+
+quantized_rows room_if(bool quantized, const transformer_scratch& scratch) {
+  return quantized ? scratch.workspace : quantized_rows{};
+}
+
 } // namespace
 
 transformer::transformer(std::shared_ptr<const loaded_model> model,
@@ -57,7 +68,8 @@ void transformer::forward(const step_positions& step, const kv_store& cache,
     if (pass.rows == 0)
       return;
     project_attended(pass);
-    add_and_norm(pass, pass.weights.ffn_norm);
+    const auto& w = pass.weights;
+    add_and_norm(pass, {w.ffn_norm, quantize_input(w.gate, w.up)});
     feed_forward(pass);
     add_and_norm(pass, norm_after(i));
   }
@@ -76,10 +88,12 @@ void transformer::begin(const step_positions& step,
   ops_->embed_rows(
       {.table = model_->tensors.embed, .ids = step.tokens, .out = residual},
       pool);
+  const auto first = norm_of_layer(0);
   ops_->rms_norm({.x = residual,
-                  .weight = model_->tensors.layers.front().attn_norm,
+                  .weight = first.weight,
                   .epsilon = arch.norm_epsilon,
-                  .out = first_rows(scratch.normed, rows)},
+                  .out = first_rows(scratch.normed, rows),
+                  .quantized = room_if(first.quantized, scratch)},
                  pool);
 }
 
@@ -89,7 +103,7 @@ void transformer::project_qkv(const layer_pass& pass) const {
   const auto [q, k, v] = split_qkv(pass);
   const projection all[] = {
       {w.q, w.q_bias, q}, {w.k, w.k_bias, k}, {w.v, w.v_bias, v}};
-  matmul(pass, x, all);
+  matmul(pass, x, all, quantize_input(w.q, w.k, w.v));
 }
 
 void transformer::attend(const layer_pass& pass) const {
@@ -132,18 +146,23 @@ void transformer::feed_forward(const layer_pass& pass) const {
   const auto up = columns_of(both, w.gate.rows, w.up.rows);
   const projection in[] = {{w.gate, {}, gate}, {w.up, {}, up}};
   const projection out{w.down, {}, pass.of(pass.scratch.update)};
-  matmul(pass, x, in);
-  ops_->swiglu({.gate = gate, .up = up, .out = gate}, pass.pool);
-  matmul(pass, gate, {&out, 1});
+  matmul(pass, x, in, quantize_input(w.gate, w.up));
+  const bool quantized = quantize_input(w.down);
+  ops_->swiglu({.gate = gate,
+                .up = up,
+                .out = gate,
+                .quantized = room_if(quantized, pass.scratch)},
+               pass.pool);
+  matmul(pass, gate, {&out, 1}, quantized);
 }
 
-void transformer::add_and_norm(const layer_pass& pass,
-                               std::span<const float> weight) const {
+void transformer::add_and_norm(const layer_pass& pass, const norm& next) const {
   ops_->add_rms_norm({.x = pass.of(pass.scratch.update),
                       .residual = pass.of(pass.scratch.residual),
-                      .weight = weight,
+                      .weight = next.weight,
                       .epsilon = model_->arch.norm_epsilon,
-                      .out = pass.of(pass.scratch.normed)},
+                      .out = pass.of(pass.scratch.normed),
+                      .quantized = room_if(next.quantized, pass.scratch)},
                      pass.pool);
 }
 
@@ -176,16 +195,25 @@ transformer::qkv_parts transformer::split_qkv(const layer_pass& pass) const {
 }
 
 void transformer::matmul(const layer_pass& pass, const activations& x,
-                         std::span<const projection> projections) const {
-  ops_->matmul(
-      {.x = x, .projections = projections, .workspace = pass.scratch.workspace},
-      pass.pool);
+                         std::span<const projection> projections,
+                         bool quantized) const {
+  ops_->matmul({.x = x,
+                .projections = projections,
+                .workspace = pass.scratch.workspace,
+                .quantized = quantized},
+               pass.pool);
 }
 
-std::span<const float> transformer::norm_after(std::size_t layer) const {
+transformer::norm transformer::norm_of_layer(std::size_t layer) const {
+  const auto& w = model_->tensors.layers[layer];
+  return {w.attn_norm, quantize_input(w.q, w.k, w.v)};
+}
+
+transformer::norm transformer::norm_after(std::size_t layer) const {
+  // The final norm's rows are multiplied some at a time.
   const auto& tensors = model_->tensors;
-  return layer + 1 < tensors.layers.size() ? tensors.layers[layer + 1].attn_norm
-                                           : tensors.final_norm;
+  return layer + 1 < tensors.layers.size() ? norm_of_layer(layer + 1)
+                                           : norm{tensors.final_norm, false};
 }
 
 } // namespace sluice

@@ -53,11 +53,18 @@ private:
     activations q, k, v;
   };
 
+  /// A norm of the hidden states.
+  struct norm {
+    std::span<const float> weight;
+    bool quantized; // all that multiply its result would quantise it, so that
+                    // it is left quantised in the workspace
+  };
+
   // In the order of the pass; what each reads -> what it writes.
   // tokens -> residual, normed
   void begin(const step_positions& step, transformer_scratch& scratch,
              thread_pool& pool) const;
-  // normed -> qkv
+  // normed -> qkv; "normed" and swiglu's result may be quantised instead
   void project_qkv(const layer_pass& pass) const;
   // qkv -> the KV cache, attended
   void attend(const layer_pass& pass) const;
@@ -66,14 +73,15 @@ private:
   // normed -> update
   void feed_forward(const layer_pass& pass) const;
   // update -> residual, normed
-  void add_and_norm(const layer_pass& pass,
-                    std::span<const float> weight) const;
+  void add_and_norm(const layer_pass& pass, const norm& next) const;
   void keep_wanted(layer_pass& pass) const;
 
   qkv_parts split_qkv(const layer_pass& pass) const;
   void matmul(const layer_pass& pass, const activations& x,
-              std::span<const projection> projections) const;
-  std::span<const float> norm_after(std::size_t layer) const;
+              std::span<const projection> projections,
+              bool quantized = false) const;
+  norm norm_of_layer(std::size_t layer) const;
+  norm norm_after(std::size_t layer) const;
 
   std::shared_ptr<const loaded_model> model_;
   const op_table* ops_;

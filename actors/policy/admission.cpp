@@ -46,10 +46,16 @@ std::uint32_t as_ms(instant time) {
 std::uint64_t side_bytes(const demand& asked, std::uint32_t context_tokens) {
   constexpr std::uint64_t token_bytes = 4;
   constexpr std::uint64_t entry_bytes = 16; // a log-probability and its token
+  // In answers that are kept, as the objects that they are:
+  constexpr std::uint64_t kept_token_bytes = 32; // with its text
+  constexpr std::uint64_t kept_entry_bytes = 64;
   const auto all = longest(asked, {.context_tokens = context_tokens});
   const auto made = all - std::min<std::uint64_t>(asked.prompt_tokens, all);
   return asked.sequences *
-         (all * token_bytes + made * asked.logprobs * entry_bytes);
+             (all * token_bytes + made * asked.logprobs * entry_bytes) +
+         asked.scores * entry_bytes +
+         asked.kept * made *
+             (kept_token_bytes + asked.logprobs * kept_entry_bytes);
 }
 
 admission::admission(lane_capacity capacity)
@@ -75,24 +81,27 @@ std::optional<refusal> admission::never_fits(const demand& asked) const {
                        ", which must also hold the answer; shorten the prompt"};
   if (asked.sequences > capacity_.max_sequences)
     return refusal{ErrorCode::never_fits,
-                   "n is " + std::to_string(asked.sequences) +
-                       " and the lane runs " +
+                   "n, best_of or beams are " +
+                       std::to_string(asked.sequences) + " and the lane runs " +
                        std::to_string(capacity_.max_sequences) +
-                       " sequences; lower n or raise scheduling.max_sequences"};
+                       " sequences; lower them or raise "
+                       "scheduling.max_sequences"};
   if (const auto pages = most_pages(asked, capacity_);
       pages > capacity_.pool_pages)
     return refusal{ErrorCode::never_fits,
                    "the request may need " + std::to_string(pages) +
                        " KV pages and the lane has " +
                        std::to_string(capacity_.pool_pages) +
-                       "; lower max_tokens or n, or raise memory.kv_bytes"};
+                       "; lower max_tokens, n, best_of or beams, or raise "
+                       "memory.kv_bytes"};
   const auto beside = side_bytes(asked, capacity_.context_tokens);
   if (capacity_.side_bytes > 0 && beside > capacity_.side_bytes)
     return refusal{ErrorCode::never_fits,
                    "the request may need " + std::to_string(beside) +
                        " bytes beside its KV and the lane has " +
                        std::to_string(capacity_.side_bytes) +
-                       "; ask for fewer logprobs, max_tokens or n, or raise "
+                       "; ask for fewer logprobs or prompt_logprobs, a lower "
+                       "max_tokens, n, best_of or beams, or raise "
                        "memory.side_bytes"};
   return std::nullopt;
 }

@@ -48,16 +48,19 @@ struct demand {
   std::uint64_t request = 0;
   std::string tenant;
   std::uint32_t prompt_tokens = 0;
-  std::uint32_t max_tokens = 0; // 0: until the context is full
-  std::uint32_t sequences = 1;
+  std::uint32_t max_tokens = 0;          // 0: until the context is full
+  std::uint32_t sequences = 1;           // n, candidates or beams: that run
+  std::uint32_t kept = 0;                // answers kept until all are there
   std::uint32_t logprobs = 0;            // entries per generated token
+  std::uint64_t scores = 0;              // entries of the prompt, published
   std::int32_t priority = 0;             // higher is sooner
   std::optional<instant> deadline;       // to end by
   std::optional<instant> queue_deadline; // to begin by
 };
 
 /// Host memory that a request can come to need beside KV: its tokens and
-/// their log-probabilities, of every sequence.
+/// their log-probabilities, of every sequence, and the scores of its prompt;
+/// and of those that are kept to choose from, their text too.
 std::uint64_t side_bytes(const demand& asked, std::uint32_t context_tokens);
 
 /// Why a request is not taken.

@@ -24,6 +24,7 @@ body_hash hash_body(const messages::Submit& request) {
   fill_in(body.sampling);
   fill_in(body.stopping);
   fill_in(body.cascade);
+  fill_in(body.beam);
   const auto canonical = messages::pack<messages::Submit>(body);
   const auto bytes = canonical.bytes();
   const auto hash = XXH3_128bits(bytes.data(), bytes.size());

@@ -2,6 +2,7 @@
 #include "actors/policy/lane_schedule.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace sluice::policy {
 namespace {
@@ -34,10 +35,25 @@ void lane_schedule::join(new_sequence sequence) {
   running_.insert(behind, std::move(s));
 }
 
+void lane_schedule::fork(std::uint64_t parent, std::uint64_t child,
+                         std::uint32_t token) {
+  const auto* from = find(parent);
+  if (!from)
+    return;
+  auto s = std::make_unique<scheduled_sequence>(from->fork(child, token));
+  by_key_[child] = s.get();
+  const auto at =
+      std::find_if(running_.begin(), running_.end(),
+                   [from](const auto& each) { return each.get() == from; });
+  running_.insert(at + 1, std::move(s));
+}
+
 bool lane_schedule::may_enter(const scheduled_sequence& s) const {
   if (s.place() != sequence_place::coming)
     return false;
   const auto* parent = find(s.parent());
+  if (parent && s.group() != 0)
+    return parent->is_inside() && parent->computed() >= s.awaited();
   return !parent || parent->prompt_done();
 }
 
@@ -77,41 +93,116 @@ std::uint32_t lane_schedule::pages_for(std::uint32_t tokens) const {
   return (tokens + limits_.page_tokens - 1) / limits_.page_tokens;
 }
 
+lane_schedule::unit lane_schedule::unit_at(std::size_t index) const {
+  const auto group = running_[index]->group();
+  auto end = index + 1;
+  while (group != 0 && end < running_.size() && running_[end]->group() == group)
+    ++end;
+  return unit{running_}.subspan(index, end - index);
+}
+
+lane_schedule::unit lane_schedule::unit_with(std::uint64_t sequence) const {
+  for (std::size_t i = 0; i < running_.size();) {
+    const auto all = unit_at(i);
+    for (const auto& s : all)
+      if (s->key() == sequence)
+        return all;
+    i += all.size();
+  }
+  return {};
+}
+
+std::uint64_t lane_schedule::unit_of(std::uint64_t sequence) const {
+  const auto all = unit_with(sequence);
+  return all.empty() ? sequence : all.front()->key();
+}
+
+/// Full pages of the prompt, which all of a group share.
+std::uint32_t lane_schedule::shared_pages(unit all) const {
+  return all.size() == 1 ? 0
+                         : all.front()->given_tokens() / limits_.page_tokens;
+}
+
+page_holder lane_schedule::holder_of(unit all) const {
+  const auto shared = shared_pages(all);
+  page_holder holder{.sequence = all.front()->key(),
+                     .priority = all.front()->priority(),
+                     .admitted = all.front()->order(),
+                     .pages = shared,
+                     .sequences = 0,
+                     .context_tokens = shared * limits_.page_tokens,
+                     .progress = std::numeric_limits<std::uint32_t>::max(),
+                     .can_swap = all.front()->group() == 0};
+  for (const auto& s : all)
+    if (s->is_inside()) {
+      const auto own = std::max(pages_for(s->planned()), shared) - shared;
+      const auto common = std::min(s->planned(), shared * limits_.page_tokens);
+      holder.pages += own;
+      holder.context_tokens += s->planned() - common;
+      holder.progress = std::min(holder.progress, s->progress());
+      ++holder.sequences;
+    }
+  return holder;
+}
+
+page_seeker lane_schedule::seeker_of(unit all) const {
+  const auto shared = shared_pages(all);
+  page_seeker seeker{.sequence = all.front()->key(),
+                     .priority = all.front()->priority(),
+                     .admitted = all.front()->order(),
+                     .pages = shared,
+                     .sequences = static_cast<std::uint32_t>(all.size())};
+  for (const auto& s : all) {
+    const auto next = std::max<std::uint32_t>(
+        s->planned() + 1, static_cast<std::uint32_t>(s->tokens().size()));
+    seeker.pages += std::max(pages_for(next), shared) - shared;
+  }
+  return seeker;
+}
+
 std::vector<page_holder> lane_schedule::holders() const {
-  std::vector<page_holder> all;
-  for (const auto& s : running_)
-    if (s->is_inside())
-      all.push_back({.sequence = s->key(),
-                     .priority = s->priority(),
-                     .admitted = s->order(),
-                     .pages = pages_for(s->planned()),
-                     .context_tokens = s->planned(),
-                     .progress = s->progress()});
-  return all;
+  std::vector<page_holder> found;
+  for (std::size_t i = 0; i < running_.size();) {
+    const auto all = unit_at(i);
+    i += all.size();
+    if (std::ranges::any_of(all, [](auto& s) { return s->is_inside(); }))
+      found.push_back(holder_of(all));
+  }
+  return found;
 }
 
 std::vector<page_seeker> lane_schedule::seekers() const {
-  std::vector<page_seeker> all;
-  for (const auto& s : running_)
-    if (s->is_outside() && !s->is_named())
-      all.push_back({.sequence = s->key(),
-                     .priority = s->priority(),
-                     .admitted = s->order(),
-                     .pages = pages_for(std::max<std::uint32_t>(
-                         s->planned() + 1,
-                         static_cast<std::uint32_t>(s->tokens().size())))});
-  return all;
+  std::vector<page_seeker> found;
+  for (std::size_t i = 0; i < running_.size();) {
+    const auto all = unit_at(i);
+    i += all.size();
+    if (std::ranges::all_of(
+            all, [](auto& s) { return s->is_outside() && !s->is_named(); }))
+      found.push_back(seeker_of(all));
+  }
+  return found;
 }
 
-void lane_schedule::give_way(std::uint64_t sequence, enum give_way how) {
-  if (auto* s = find(sequence))
-    s->leave(how == give_way::swap ? sequence_place::swapped
-                                   : sequence_place::dropped);
+std::vector<std::uint64_t> lane_schedule::give_way(std::uint64_t sequence,
+                                                   enum give_way how) {
+  std::vector<std::uint64_t> gone;
+  for (const auto& s : unit_with(sequence)) {
+    if (s->is_inside())
+      gone.push_back(s->key());
+    s->leave(how == give_way::swap && s->group() == 0
+                 ? sequence_place::swapped
+                 : sequence_place::dropped);
+  }
+  return gone;
 }
 
 void lane_schedule::ask_again(std::uint64_t sequence) {
-  if (auto* s = find(sequence))
-    s->leave(sequence_place::coming);
+  const auto all = unit_with(sequence);
+  for (const auto& s : all)
+    if (s == all.front())
+      s->lead();
+    else
+      s->follow(*all.front());
 }
 
 void lane_schedule::come_back(std::uint64_t sequence) {
@@ -175,8 +266,7 @@ std::optional<step_draft> lane_schedule::draft(bool even_empty) {
       prompts ? std::min(step_planner::panel_rows, limits_.step_tokens / 2)
               : 0u;
   add_decodes(draft, limits_.step_tokens - kept);
-  if (prompts)
-    add_prompts(draft);
+  add_prompts(draft);
   if (draft.rows.empty() && !even_empty)
     return std::nullopt;
   return draft;

@@ -22,10 +22,10 @@ struct lane_limits {
   std::uint32_t pipeline_depth = 2; // plans on their way at once
   std::uint32_t page_tokens = 16;   // positions per KV page
   instant itl_target{0};            // longest step of decodes; 0: any
-  double prompt_share = 0.25;       // see step_budget
+  double decode_share = 0.75;       // see step_budget
   cost_coefficients costs;          // to start from
 
-  step_budget budget() const { return {step_tokens, itl_target, prompt_share}; }
+  step_budget budget() const { return {step_tokens, itl_target, decode_share}; }
 };
 
 /// Asks for the pages of a sequence that comes, or comes back.
@@ -69,6 +69,14 @@ struct live_row {
 /// rows then name their token by reference. What a plan computed for a
 /// sequence that has ended meanwhile is discarded.
 ///
+/// Sequences of a group (the beams of a search) need each other's tokens to go
+/// on: a row names its token by value, which append() or fork() has given. They
+/// hold a rank together, give way together and come back together, computed
+/// again: one leads, and when it has its KV the others follow with the pages of
+/// what they have in common. So a group never needs more pages than the prompt
+/// once and the rest for each, and one of them never waits inside for one that
+/// cannot come back.
+///
 ///   join() -> wishes() -> enter()
 ///   draft() -> pages are asked for -> confirm() -> executor -> result()
 ///   give_way() -> seekers() -> ask_again() or come_back()
@@ -81,6 +89,10 @@ public:
 
   /// A new sequence, behind all others of its priority.
   void join(new_sequence sequence);
+
+  /// A sequence of a group goes on as two: the new one has its tokens and one
+  /// more. Sharing needs what it has computed.
+  void fork(std::uint64_t parent, std::uint64_t child, std::uint32_t token);
 
   /// Who can enter as soon as it has pages; each is told once.
   std::vector<entry_wish> wishes();
@@ -105,14 +117,20 @@ public:
 
   // -- giving way, and coming back
 
-  /// Who holds pages, and what they are worth; the highest-ranked first.
+  /// Who holds pages, and what they are worth; the highest-ranked first. A
+  /// group is named by one of it.
   std::vector<page_holder> holders() const;
 
   /// Who gave way, and no plan on its way names.
   std::vector<page_seeker> seekers() const;
 
-  /// It loses its pages: no rows until it is back.
-  void give_way(std::uint64_t sequence, enum give_way how);
+  /// It loses its pages: no rows until it is back. So do all of its group.
+  /// @return those that had pages.
+  std::vector<std::uint64_t> give_way(std::uint64_t sequence,
+                                      enum give_way how);
+
+  /// Who stands for the sequence in holders().
+  std::uint64_t unit_of(std::uint64_t sequence) const;
 
   /// One whose KV was dropped wishes to enter again.
   void ask_again(std::uint64_t sequence);
@@ -164,6 +182,8 @@ public:
   }
 
 private:
+  using unit = std::span<const std::unique_ptr<scheduled_sequence>>;
+
   struct plan_record {
     std::uint64_t number = 0;
     std::vector<live_row> rows;
@@ -173,6 +193,12 @@ private:
 
   scheduled_sequence* find(std::uint64_t sequence) const;
   bool may_enter(const scheduled_sequence& s) const;
+  /// A group, or one that is in none; they stand side by side.
+  unit unit_at(std::size_t index) const;
+  unit unit_with(std::uint64_t sequence) const;
+  page_holder holder_of(unit all) const;
+  page_seeker seeker_of(unit all) const;
+  std::uint32_t shared_pages(unit all) const;
   std::uint32_t pages_for(std::uint32_t tokens) const;
   live_row live_row_of(const planned_row& row, std::uint32_t index) const;
   void add_decodes(step_draft& draft, std::uint32_t most) const;

@@ -16,15 +16,27 @@ void page_pressure::moved(std::uint64_t bytes, instant took) {
       weight * (measured - rules_.swap_bytes_per_second);
 }
 
+namespace {
+
+/// Takes victims out of the lane.
+/// @return the sequences that had pages: of a group, each.
+std::vector<victim> take_out(lane_schedule& lane,
+                             std::span<const victim> chosen) {
+  std::vector<victim> gone;
+  for (const auto& each : chosen)
+    for (const auto sequence : lane.give_way(each.sequence, each.how))
+      gone.push_back({sequence, each.how, each.pages});
+  return gone;
+}
+
+} // namespace
+
 std::vector<victim> page_pressure::relieve(lane_schedule& lane,
                                            std::uint32_t missing) {
   auto rules = rules_;
   rules.swap_pages = room_.free_slots;
   const auto holders = lane.holders();
-  auto victims = choose_victims(holders, missing, rules, lane.costs());
-  for (const auto& each : victims)
-    lane.give_way(each.sequence, each.how);
-  return victims;
+  return take_out(lane, choose_victims(holders, missing, rules, lane.costs()));
 }
 
 std::vector<victim>
@@ -32,13 +44,16 @@ page_pressure::step_back(lane_schedule& lane,
                          std::span<const std::uint64_t> waiting) {
   std::vector<victim> victims;
   const auto holders = lane.holders(); // by rank
+  const auto waits = [&](const page_holder& holder) {
+    return std::ranges::any_of(waiting, [&](std::uint64_t sequence) {
+      return lane.unit_of(sequence) == holder.sequence;
+    });
+  };
   for (std::size_t i = 1; i < holders.size(); ++i)
-    if (std::ranges::find(waiting, holders[i].sequence) != waiting.end())
+    if (waits(holders[i]))
       victims.push_back(
           {holders[i].sequence, give_way::recompute, holders[i].pages});
-  for (const auto& each : victims)
-    lane.give_way(each.sequence, each.how);
-  return victims;
+  return take_out(lane, victims);
 }
 
 std::vector<std::uint64_t>
@@ -46,7 +61,9 @@ page_pressure::returns(const lane_schedule& lane) const {
   const auto seekers = lane.seekers();
   if (seekers.empty() || room_.anybody_waits)
     return {};
-  const auto running = static_cast<std::uint32_t>(lane.holders().size());
+  std::uint32_t running = 0;
+  for (const auto& holder : lane.holders())
+    running += holder.sequences;
   return choose_returns(seekers, room_.available, running, rules_);
 }
 

@@ -25,7 +25,8 @@ std::vector<Sequence> by_rank(std::span<const Sequence> all) {
 
 give_way cheaper_way(const page_holder& holder, std::uint32_t swap_room,
                      const preemption_rules& rules, const cost_model& costs) {
-  if (rules.swap_bytes_per_second <= 0 || holder.pages > swap_room)
+  if (!holder.can_swap || rules.swap_bytes_per_second <= 0 ||
+      holder.pages > swap_room)
     return give_way::recompute;
   return swap_time(holder, rules) < recompute_time(holder, costs)
              ? give_way::swap
@@ -94,9 +95,11 @@ std::vector<std::uint64_t> choose_returns(std::span<const page_seeker> seekers,
   const std::uint64_t growth =
       (rules.least_progress + rules.page_tokens - 1) / rules.page_tokens;
   std::uint64_t taken = 0;
+  std::uint64_t growing = running;
   for (const auto& seeker : by_rank(seekers)) {
-    const auto growing = std::uint64_t{running} + back.size() + 1;
-    const auto headroom = growing == 1 ? 0 : growing * growth;
+    const bool alone = growing == 0;
+    growing += seeker.sequences;
+    const auto headroom = alone ? 0 : growing * growth;
     if (taken + seeker.pages + headroom > free_pages)
       break;
     taken += seeker.pages;

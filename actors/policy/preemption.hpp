@@ -15,24 +15,27 @@ enum class give_way : std::uint8_t {
   swap       // its KV waits in host memory
 };
 
-/// A sequence that holds pages.
+/// A sequence that holds pages, or a group of them.
 struct page_holder {
   std::uint64_t sequence = 0;
   std::int32_t priority = 0;        // of its request; higher is dearer
   std::uint64_t admitted = 0;       // order of admission; later gives way first
   std::uint32_t pages = 0;          // that come free if it gives way
+  std::uint32_t sequences = 1;      // that grow
   std::uint32_t context_tokens = 0; // positions that it has computed
   std::uint32_t cached_tokens = 0;  // of them, those a cache would keep
   std::uint32_t progress = 0;       // positions since it started or came back
   bool movable = true;              // false: a plan on its way names it
+  bool can_swap = true;             // false: its KV can only be computed again
 };
 
-/// A sequence that gave way and wants to go on.
+/// A sequence, or a group, that gave way and wants to go on.
 struct page_seeker {
   std::uint64_t sequence = 0;
   std::int32_t priority = 0;
   std::uint64_t admitted = 0;
   std::uint32_t pages = 0; // that it needs to go on
+  std::uint32_t sequences = 1;
 };
 
 /// What the choice depends on beside the sequences.

@@ -38,6 +38,7 @@ struct request_record {
   body_hash body;
   std::string owner;     // session; empty: nobody is there to own it
   bool attached = false; // its owner found it here, and did not start it
+  bool at_end = false;   // its answers come when all of them are there
   messages::OnDisconnect on_disconnect = messages::OnDisconnect::cancel;
   request_phase phase = request_phase::preparing;
   // Not none: end it as soon as the scheduler knows it.

@@ -9,7 +9,8 @@ scheduled_sequence::scheduled_sequence(new_sequence sequence,
                                        std::uint64_t order,
                                        std::uint32_t context_tokens)
     : key_{sequence.key}, priority_{sequence.priority}, order_{order},
-      parent_{sequence.parent}, tokens_{std::move(sequence.prompt)},
+      parent_{sequence.parent}, group_{sequence.group}, tokens_{std::move(
+                                                            sequence.prompt)},
       given_tokens_{static_cast<std::uint32_t>(tokens_.size())},
       scoring_{sequence.scoring} {
   const auto room = context_tokens - std::min(context_tokens, given_tokens_);
@@ -20,6 +21,20 @@ scheduled_sequence::scheduled_sequence(new_sequence sequence,
   known_tokens_ = needing_kv();
 }
 
+scheduled_sequence scheduled_sequence::fork(std::uint64_t child,
+                                            std::uint32_t token) const {
+  auto fork = *this;
+  fork.key_ = child;
+  fork.parent_ = key_;
+  fork.awaited_ = fork.shared_ = static_cast<std::uint32_t>(tokens_.size());
+  fork.place_ = is_outside() ? sequence_place::dropped : sequence_place::coming;
+  fork.tokens_.push_back(token);
+  fork.scoring_ = {};
+  fork.planned_ = fork.computed_ = fork.plans_ = 0;
+  fork.newborn_ = !is_outside();
+  return fork;
+}
+
 /// The last token of a text that is only scored needs no KV.
 std::uint32_t scheduled_sequence::needing_kv() const {
   return static_cast<std::uint32_t>(tokens_.size()) - (scoring_.only ? 1 : 0);
@@ -28,7 +43,9 @@ std::uint32_t scheduled_sequence::needing_kv() const {
 void scheduled_sequence::enter(std::uint32_t computed) {
   place_ = sequence_place::inside;
   known_tokens_ = needing_kv();
-  planned_ = entered_ = computed;
+  entered_ = newborn_ ? std::min(entered_, computed) : computed;
+  planned_ = computed_ = computed;
+  newborn_ = false;
   joined_ = false;
   parent_ = 0;
 }
@@ -38,7 +55,20 @@ void scheduled_sequence::come_back() {
   entered_ = planned_;
 }
 
+void scheduled_sequence::follow(const scheduled_sequence& leader) {
+  leave(sequence_place::coming);
+  parent_ = leader.key_;
+  // All that follow enter at once, when the leader has all that it knows now.
+  awaited_ = static_cast<std::uint32_t>(leader.tokens_.size());
+  const auto [ours, theirs] =
+      std::mismatch(tokens_.begin(), tokens_.end(), leader.tokens_.begin(),
+                    leader.tokens_.end());
+  shared_ = static_cast<std::uint32_t>(ours - tokens_.begin());
+}
+
 std::uint32_t scheduled_sequence::most_cached() const {
+  if (parent_ != 0 && group_ != 0)
+    return std::min(shared_, static_cast<std::uint32_t>(tokens_.size()) - 1);
   if (scoring_.from > 0)
     return scoring_.from - 1;
   return static_cast<std::uint32_t>(tokens_.size()) - 1;
@@ -94,6 +124,7 @@ void scheduled_sequence::plan(const planned_row& row, row_reference where) {
 
 void scheduled_sequence::done(std::uint32_t end, std::uint32_t scores) {
   --plans_;
+  computed_ = end;
   // What is scored is scored, even if its KV must be computed again.
   scoring_.from += scores;
   prompt_done_ = prompt_done_ || end + (scoring_.only ? 1 : 0) >= given_tokens_;

@@ -26,6 +26,7 @@ struct new_sequence {
   prompt_scoring scoring = {};
   std::int32_t priority = 0;
   std::uint64_t parent = 0; // who has the same prompt, to share it; 0: nobody
+  std::uint64_t group = 0;  // sequences that go on together: see lane_schedule
 };
 
 /// Where a sequence of a lane is.
@@ -45,12 +46,19 @@ public:
   scheduled_sequence(new_sequence sequence, std::uint64_t order,
                      std::uint32_t context_tokens);
 
+  /// One of its group that has its tokens and one more. It enters with the
+  /// pages that this one has computed, or is outside if this one is.
+  scheduled_sequence fork(std::uint64_t child, std::uint32_t token) const;
+
   // -- where it is
 
   std::uint64_t key() const { return key_; }
   std::int32_t priority() const { return priority_; }
   std::uint64_t order() const { return order_; }
   std::uint64_t parent() const { return parent_; } // until it has entered
+  std::uint64_t group() const { return group_; }
+  /// Positions that its parent must have computed first; of a group.
+  std::uint32_t awaited() const { return awaited_; }
   sequence_place place() const { return place_; }
   bool is_inside() const { return place_ == sequence_place::inside; }
   bool is_outside() const {
@@ -61,14 +69,25 @@ public:
   void ask() { place_ = sequence_place::asked; }
   /// Positions 0 .. computed - 1 have their KV: rows come from there on.
   void enter(std::uint32_t computed);
-  void leave(sequence_place to) { place_ = to; }
+  void leave(sequence_place to) {
+    place_ = to;
+    newborn_ = false;
+  }
+  /// Outside, of a group: it comes back behind another one of it, with which it
+  /// shares the pages of the tokens that both begin with.
+  void follow(const scheduled_sequence& leader);
+  void lead() { // the others follow
+    leave(sequence_place::coming);
+    parent_ = 0;
+  }
   void come_back(); // from host memory
 
   // -- what it wants
 
   bool in_prompt() const { return is_inside() && planned_ < known_tokens_; }
   bool decodes() const {
-    return is_inside() && planned_ >= known_tokens_ && samples_ < max_tokens_;
+    return is_inside() && planned_ >= known_tokens_ &&
+           (group_ == 0 ? samples_ < max_tokens_ : planned_ < tokens_.size());
   }
   /// Positions up to the end of what is known and not planned yet.
   std::uint32_t remaining() const { return known_tokens_ - planned_; }
@@ -90,7 +109,9 @@ public:
   bool append(std::uint32_t token);
 
   const std::vector<std::uint32_t>& tokens() const { return tokens_; }
-  std::uint32_t planned() const { return planned_; } // positions
+  std::uint32_t given_tokens() const { return given_tokens_; } // the prompt
+  std::uint32_t planned() const { return planned_; }           // positions
+  std::uint32_t computed() const { return computed_; } // while it is inside
   std::uint32_t progress() const { return planned_ - entered_; }
   bool is_named() const { return plans_ > 0; } // by a plan on its way
   bool is_only_scored() const { return scoring_.only; }
@@ -109,6 +130,9 @@ private:
   std::int32_t priority_;
   std::uint64_t order_;
   std::uint64_t parent_;
+  std::uint64_t group_;
+  std::uint32_t awaited_ = 0;
+  std::uint32_t shared_ = 0; // positions to have from the parent; of a group
   sequence_place place_ = sequence_place::coming;
   std::vector<std::uint32_t> tokens_; // known: prompt, then results
   std::uint32_t given_tokens_;        // of them, the prompt
@@ -117,11 +141,13 @@ private:
   std::uint32_t known_tokens_ = 0; // on entering, that need KV: go in chunks
   std::uint32_t entered_ = 0;      // positions that had KV on entering
   std::uint32_t planned_ = 0;      // positions that confirmed plans cover
+  std::uint32_t computed_ = 0;     // positions that finished plans cover
   std::uint32_t samples_ = 0;      // tokens that confirmed plans sample
   std::uint32_t plans_ = 0;        // on their way that name it
   row_reference last_sample_;
   bool joined_ = false; // has had a row since it entered
   bool prompt_done_ = false;
+  bool newborn_ = false; // has never been inside: progress is its parent's
 };
 
 } // namespace sluice::policy

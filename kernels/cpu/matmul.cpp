@@ -89,7 +89,9 @@ void multiply_with(const panel_families& families, const matmul_args& args,
   const matmul_input input{
       args.x,
       split_workspace(args.workspace.data(), args.x.rows, args.x.columns)};
-  prepare(families, args, input, pool);
+  if (!args.quantized) {
+    prepare(families, args, input, pool);
+  }
   pool.parallel_for(claims, [&](std::int64_t claim) {
     for (const projection& to : args.projections) {
       const std::int64_t own = claims_of(args, to, pool.threads());

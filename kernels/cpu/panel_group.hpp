@@ -56,12 +56,13 @@ struct panel_group {
     }
   }
 
-  // Fetches what follows a block (or, before the first one, the scales) at a
-  // distance that hides the memory's latency.
-  SLUICE_INLINE void fetch(int block) const {
+  // Fetches what follows a block at a distance that hides the memory's
+  // latency.
+  SLUICE_INLINE void fetch(int block,
+                           std::int64_t distance = fetch_ahead) const {
     if constexpr (!Unpacked) {
       const std::byte* at =
-          codes + block * block_lines(Format) * line_bytes + fetch_ahead;
+          codes + block * block_lines(Format) * line_bytes + distance;
       for (int line = 0; line < block_lines(Format); ++line) {
         prefetch(at + line * line_bytes);
       }

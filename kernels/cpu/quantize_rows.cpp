@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/ops.hpp"
 #include "kernels/cpu/projection.hpp"
+#include "kernels/cpu/row_output.hpp"
 #include "kernels/cpu/simd.hpp"
 
 namespace sluice::SLUICE_ISA {
@@ -54,8 +55,10 @@ SLUICE_INLINE void sum_group(const integer_input& to, std::int64_t at) {
   to.sums[at] = total;
 }
 
-SLUICE_INLINE void quantize_group(const float* x, std::int64_t count,
-                                  const integer_input& to, std::int64_t at) {
+} // namespace
+
+void quantize_group(const float* x, std::int64_t count, const integer_input& to,
+                    std::int64_t at) {
   std::int8_t* values = to.values + at * group;
   if (count < group) {
     __builtin_memset(values, 0, group);
@@ -66,8 +69,6 @@ SLUICE_INLINE void quantize_group(const float* x, std::int64_t count,
   to.scales[at] = largest / 127.0f + poison;
   sum_group(to, at);
 }
-
-} // namespace
 
 void quantize_rows(const matmul_input& input, thread_pool& pool) {
   const activations& x = input.x;

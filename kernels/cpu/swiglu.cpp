@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/ops.hpp"
+#include "kernels/cpu/row_output.hpp"
 #include "kernels/cpu/simd.hpp"
 
 namespace sluice::SLUICE_ISA {
@@ -28,10 +29,13 @@ void gate_row(const float* gate, const float* up, float* out, std::int64_t n) {
 
 void swiglu(const swiglu_args& args, thread_pool& pool) {
   check(args);
+  const row_output out(args.out, args.quantized);
   for_rows(pool, args.out.rows, args.out.columns, [&](std::int64_t row) {
-    gate_row(args.gate.data + row * args.gate.row_stride,
-             args.up.data + row * args.up.row_stride,
-             args.out.data + row * args.out.row_stride, args.out.columns);
+    const float* gate = args.gate.data + row * args.gate.row_stride;
+    const float* up = args.up.data + row * args.up.row_stride;
+    out.write(row, [&](std::int64_t first, std::int64_t count, float* to) {
+      gate_row(gate + first, up + first, to, count);
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/contracts.hpp"
 #include "kernels/reference/reference.hpp"
+#include "kernels/reference/row_output.hpp"
 
 #include <cmath>
 
@@ -26,23 +27,23 @@ void norm_row(const float* x, const rms_norm_args& args, float* out) {
 
 void rms_norm(const rms_norm_args& args, thread_pool& pool) {
   check(args);
-  pool.parallel_for(args.x.rows, [&](std::int64_t row) {
-    norm_row(args.x.data + row * args.x.row_stride, args,
-             args.out.data + row * args.out.row_stride);
+  write_rows(args.out, args.quantized, pool, [&](std::int64_t row, float* to) {
+    norm_row(args.x.data + row * args.x.row_stride, args, to);
   });
 }
 
 void add_rms_norm(const add_rms_norm_args& args, thread_pool& pool) {
   check(args);
   const rms_norm_args norm{args.residual, args.weight, args.epsilon, args.out};
-  pool.parallel_for(args.x.rows, [&](std::int64_t row) {
+  const auto add_and_norm = [&](std::int64_t row, float* to) {
     const float* x = args.x.data + row * args.x.row_stride;
     float* residual = args.residual.data + row * args.residual.row_stride;
     for (std::int64_t i = 0; i < args.x.columns; ++i) {
       residual[i] += x[i];
     }
-    norm_row(residual, norm, args.out.data + row * args.out.row_stride);
-  });
+    norm_row(residual, norm, to);
+  };
+  write_rows(args.out, args.quantized, pool, add_and_norm);
 }
 
 } // namespace sluice::reference

@@ -80,6 +80,46 @@ BOOST_AUTO_TEST_CASE(a_cancel_takes_effect_at_the_next_step) {
   BOOST_TEST(log->outcomes.size() == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(the_time_from_a_cancel_to_free_pages_is_metered) {
+  admit(work_of(1, 4, 20));
+  answer(40);
+  stop(1, FinishReason::cancelled);
+  const auto measured = [&] {
+    std::vector<double> times;
+    for (const auto& sample : log->samples)
+      if (std::string_view{sample.name} == metric::cancel_free_seconds)
+        times.push_back(sample.value);
+    return times;
+  };
+  BOOST_TEST(measured().empty()); // plans on their way still name its page
+  advance(std::chrono::seconds{3});
+  while (waiting_plans() > 0)
+    answer(40);
+  BOOST_TEST(unused_pages() == pool_pages);
+  BOOST_REQUIRE_EQUAL(measured().size(), 1u);
+  BOOST_TEST(measured()[0] == 3.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_answer_about_pages_fails_whom_it_concerned) {
+  admit(work_of(1, 4, 20));
+  admit(work_of(2, 40, 20)); // in its prompt
+  answer(40);
+  *pages_fail = true;
+  answer(40);
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 2u);
+  for (const auto& outcome : log->outcomes)
+    BOOST_TEST(outcome->code() == ErrorCode::internal);
+  admit(work_of(3, 4, 2)); // it lasts
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 3u);
+  *pages_fail = false;
+  admit(work_of(4, 4, 2));
+  while (waiting_plans() > 0)
+    answer(41);
+  BOOST_REQUIRE_EQUAL(log->outcomes.size(), 4u);
+  BOOST_TEST(log->outcomes[3]->code() == ErrorCode::none);
+  BOOST_TEST(unused_pages() == pool_pages);
+}
+
 BOOST_AUTO_TEST_CASE(steps_teach_the_cost_model_and_their_times_are_metered) {
   admit(work_of(1, 4, 4));
   while (waiting_plans() > 0)

@@ -66,6 +66,22 @@ BOOST_AUTO_TEST_CASE(a_fresh_request_is_accepted_when_the_scheduler_says_so) {
   BOOST_TEST(accepted->next_seq() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(who_waits_for_all_answers_is_told) {
+  const auto is_at_end = [this](std::uint64_t id, auto change) {
+    auto request = submission(id);
+    change(request);
+    submit("a", request);
+    tell(accept_atom::value, journal.prepared.back());
+    return out->only_control().as<Accepted>()->at_end();
+  };
+  BOOST_TEST(!is_at_end(1, [](auto& s) { s.n = s.best_of = 2; }));
+  BOOST_TEST(is_at_end(2, [](auto& s) { s.best_of = 2; }));
+  BOOST_TEST(is_at_end(3, [](auto& s) {
+    s.beam = std::make_unique<BeamSearchT>();
+    s.beam->width = 1;
+  }));
+}
+
 BOOST_AUTO_TEST_CASE(a_refused_request_is_forgotten) {
   submit("a", submission(1));
   const auto request = journal.prepared.at(0);

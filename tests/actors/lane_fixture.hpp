@@ -38,24 +38,43 @@ struct lane_fixture : actor_fixture {
                                             .host_slots = shape.host_slots,
                                             .prefix_cache = shape.prefix_cache,
                                             .check_every_step = true}));
-    lane = keep(
-        system.spawn(batcher,
-                     batcher_config{.model = "m",
-                                    .text = text,
-                                    .limits = {.context_tokens = 128,
-                                               .step_tokens = 16,
-                                               .pipeline_depth = 2,
-                                               .page_tokens = page_tokens},
-                                    .preemption = {.page_tokens = page_tokens,
-                                                   .page_bytes = 1000,
-                                                   .swap_bytes_per_second =
-                                                       shape.host_slots * 1e9,
-                                                   .least_progress = 4}},
-                     batcher_neighbours{pages, keep(mock_executor(system, log)),
-                                        keep(mock_publisher(system, log)),
-                                        keep(mock_scheduler(system, log)),
-                                        keep(mock_meter(system, log))}));
+    lane = keep(system.spawn(
+        batcher,
+        batcher_config{
+            .model = "m",
+            .text = text,
+            .limits = {.context_tokens = 128,
+                       .step_tokens = 16,
+                       .pipeline_depth = 2,
+                       .page_tokens = page_tokens},
+            .preemption = {.page_tokens = page_tokens,
+                           .page_bytes = 1000,
+                           .swap_bytes_per_second = shape.host_slots * 1e9,
+                           .least_progress = 4}},
+        batcher_neighbours{
+            keep(front_of(pages)), keep(mock_executor(system, log)),
+            keep(mock_publisher(system, log)),
+            keep(mock_scheduler(system, log)), keep(mock_meter(system, log))}));
     run();
+  }
+
+  /// Passes questions on; while `pages_fail` answers as a guard does whose
+  /// handler threw.
+  kv_page_manager_actor front_of(const kv_page_manager_actor& real) {
+    using question = frame<messages::PageRequest>;
+    using answer = frame<messages::PageGrant>;
+    return system.spawn(
+        [real, fail = pages_fail](kv_page_manager_actor::pointer self)
+            -> kv_page_manager_actor::behavior_type {
+          return {[=](const question& news) -> caf::result<answer> {
+                    if (*fail)
+                      return answer{};
+                    return self->delegate(real, news);
+                  },
+                  [=](report_atom tell) -> caf::result<ledger_report> {
+                    return self->delegate(real, tell);
+                  }};
+        });
   }
 
   void admit(messages::WorkT work) {
@@ -164,6 +183,7 @@ struct lane_fixture : actor_fixture {
   std::shared_ptr<const tokenizer> text =
       load_tokenizer(std::string{SLUICE_SOURCE_DIR} + "/tests/models/pebble");
   heard_ptr log = std::make_shared<heard>();
+  std::shared_ptr<bool> pages_fail = std::make_shared<bool>(false);
   kv_page_manager_actor pages;
   batcher_actor lane;
   std::size_t answered = 0;

@@ -2,6 +2,7 @@
 // What a batcher and its page manager do about pages together: shared prompts,
 // cached ones, giving way, leaks.
 #include <algorithm>
+#include <random>
 #include <set>
 
 #include "tests/actors/lane_fixture.hpp"
@@ -167,6 +168,31 @@ BOOST_FIXTURE_TEST_CASE(who_gave_way_can_be_cancelled, swapping_lane) {
     answer(40);
   BOOST_TEST(finished(*log) == 2u);
   BOOST_TEST(unused_pages() == 5u);
+}
+
+BOOST_AUTO_TEST_CASE(whoever_ends_about_to_be_swapped_leaves) {
+  std::mt19937 dice{5};
+  const auto below = [&](std::uint32_t most) { return dice() % most; };
+  for (int round = 0; round < 200; ++round) {
+    const auto pool = 7 + below(6);
+    lane_fixture lane{{.pool_pages = pool,
+                       .host_slots = 1 + below(8),
+                       .prefix_cache = below(2) == 0}};
+    for (request_number i = 1; i <= 4; ++i) {
+      auto work = work_of(i, 1 + below(16), 1 + below(12));
+      work.n = 1 + below(2);
+      work.stopping->stop_tokens = {eos};
+      lane.admit(std::move(work));
+    }
+    while (lane.waiting_plans() > 0 && lane.answered < 500) {
+      lane.answer(below(12) == 0 ? eos : 40);
+      if (below(30) == 0)
+        lane.stop(1 + below(4), FinishReason::cancelled);
+    }
+    BOOST_TEST(finished(*lane.log) == 4u);
+    BOOST_TEST(lane.ledger().swapped == 0u);
+    BOOST_TEST(lane.unused_pages() == pool);
+  }
 }
 
 BOOST_FIXTURE_TEST_CASE(a_failed_step_fails_those_that_it_moved,

@@ -16,6 +16,7 @@ their pools went through, and exits 1 if any answer differs.
 import argparse
 import asyncio
 import collections
+import contextlib
 import dataclasses
 import random
 import sys
@@ -45,6 +46,30 @@ class Ask:
     def options(self):
         return dict(self.settings)
 
+    def answers_at_end(self):
+        options = self.options()
+        return "beams" in options or "best_of" in options
+
+
+def settings_of_choice(dice):
+    """A few answers of more: with beams, or drawn."""
+    if dice.random() < 0.5:
+        best_of = dice.choice((2, 3, 5))
+        return {
+            "temperature": dice.choice((0.8, 1.5)),
+            "best_of": best_of,
+            "n": dice.randint(1, best_of - 1),
+        }
+    beams = dice.choice((1, 2, 3, 4, 6))
+    return {
+        "temperature": 1.0,
+        "beams": beams,
+        "n": dice.randint(1, beams),
+        "length_penalty": dice.choice((0.0, 1.0, 1.0, 2.0)),
+        "early_stopping": dice.choice(("heuristic", "first", "never")),
+        "min_tokens": dice.choice((0, 0, 5)),
+    }
+
 
 def make_set(dice, count):
     """Requests that have beginnings in common, of every length and sampling."""
@@ -63,13 +88,14 @@ def make_set(dice, count):
             "n": dice.choice((1, 1, 1, 2, 4)),
         }
         if dice.random() < 0.3:
-            settings.update(
-                top_k=20,
-                repetition_penalty=1.2,
-                frequency_penalty=0.3,
-                want_logprobs=True,
-                logprobs=2,
-            )
+            settings.update(settings_of_choice(dice))
+            settings["max_tokens"] = dice.choice((5, 20, 40, 60))
+        if dice.random() < 0.3:
+            settings.update(want_logprobs=True, logprobs=2)
+            if "beams" not in settings:
+                settings.update(
+                    top_k=20, repetition_penalty=1.2, frequency_penalty=0.3
+                )
         if dice.random() < 0.15:
             settings["prompt_logprobs"] = 1
         if dice.random() < 0.1:
@@ -82,12 +108,18 @@ def make_set(dice, count):
 
 
 async def run_ask(clients, ask, cancel_after=None):
-    """(sequence -> [tokens, text, log-probabilities, end], prompt's scores)"""
+    """(sequence -> [tokens, text, log-probabilities, end], prompt's scores).
+
+    Cancels after so many tokens; answers that come at the end after so many
+    hundredths of a second."""
     client = clients[ask.tenant]
     found = collections.defaultdict(lambda: [[], "", [], None])
     scores = []
     stream = client.stream(ask.prompt, **ask.options())
     seen = 0
+    if cancel_after is not None and ask.answers_at_end():
+        asyncio.create_task(cancel_later(client, stream, cancel_after / 100))
+        cancel_after = None
     async for event in stream:
         if isinstance(event, sluice.Delta):
             of = found[event.sequence]
@@ -97,13 +129,19 @@ async def run_ask(clients, ask, cancel_after=None):
             scores += [(s.index, s.token, s.logprob, s.rank) for s in event.prompt]
             seen += len(event.tokens)
         elif isinstance(event, sluice.SequenceEnd):
-            found[event.sequence][3] = event.reason
+            found[event.sequence][3] = (event.reason, event.stop, event.score)
         elif isinstance(event, sluice.Finished):
             return dict(found), scores
         if cancel_after is not None and seen >= cancel_after:
             await client.cancel(stream.request_id)
             cancel_after = None
     raise AssertionError("the stream ended without a last chunk")
+
+
+async def cancel_later(client, stream, pause):
+    await asyncio.sleep(pause)
+    with contextlib.suppress(sluice.SluiceError):
+        await client.cancel(stream.request_id)
 
 
 async def run_all(endpoint, asks, in_flight, cancels):
@@ -153,7 +191,7 @@ def alone(model, asks):
             "memory.kv_type": kv_type,
             "memory.prefix_cache": "false",
             "scheduling.reserve": "full",
-            "scheduling.max_sequences": 4,
+            "scheduling.max_sequences": 8,
         }
         with harness.Daemon(model, options=options) as daemon:
             found = asyncio.run(run_all(daemon.endpoint, asks, 1, {}))

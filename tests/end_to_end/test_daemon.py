@@ -10,6 +10,7 @@ import unittest
 import accuracy
 import contract
 import harness
+import kv_quality
 import mutated_frames
 import schedules as schedules_
 import sluice
@@ -29,6 +30,19 @@ class OutputContractTest(unittest.TestCase):
         rows = harness.records(8)
         differing = contract.compare(harness.PEBBLE, rows, settings)
         self.assertEqual(set(differing.values()), {0}, differing)
+
+
+class KvQualityTest(unittest.TestCase):
+    def test_int8_says_the_same_in_full_contexts(self):
+        (exact, int8), talks = kv_quality.run(records=24, types=("i8",))
+        self.assertGreater(len(talks), 3)
+        self.assertGreater(exact["right_after_the_first"], 12)
+        self.assertGreater(int8["cached_tokens"], 2000)
+        # A record more or less is chance; what is broken loses most of them.
+        self.assertGreaterEqual(int8["right"], exact["right"] - 1)
+        self.assertLess(int8["mean_off"], 0.01)
+        self.assertGreater(int8["top_1_as_reference"], 0.99)
+        self.assertLess(int8["perplexity"], 1.01 * exact["perplexity"])
 
 
 class SchedulesTest(unittest.TestCase):

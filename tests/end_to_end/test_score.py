@@ -5,6 +5,7 @@ of PyTorch and do not depend on what else runs."""
 import asyncio
 import json
 import math
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -264,12 +265,19 @@ class ScoreCommandTest(unittest.TestCase):
         self.assertTrue(all(r["error"] for r in found[1:3]))
         self.assertEqual(found[3]["total"]["failed"], 2)
 
+    def test_nothing_has_no_perplexity(self):
+        result = self.score("--json", input='{"text": ""}\n')
+        total = self.rows(result, code=1)[-1]["total"]
+        self.assertEqual(total["tokens"], 0)
+        self.assertIsNone(total["perplexity"])
+
     def test_errors_are_one_line_with_the_remedy(self):
         cases = [
             (["--text", "a", "-f", "b"], 2, "--text"),
             (["-i", self.folder / "absent"], 2, "--input"),
             (["-f", self.folder / "absent"], 2, "--file"),
             (["--text", ""], 2, "empty"),
+            (["-i", os.devnull], 2, "no texts"),
             (["--text", "a b c", "--top", 2], 2, "--per-token"),
             (["--text", "a b c", "--stride", 600], 2, "--stride"),
             (["--text", "a b c", "--stride", 9, "--window", 600], 2,

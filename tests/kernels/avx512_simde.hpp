@@ -81,11 +81,6 @@ inline __m256i emulated_cvtepi32_epi16(__m512i x) {
   return _mm256_permute4x64_epi64(mixed, 0xd8);
 }
 
-inline __m512i emulated_cvtepi8_epi32(__m128i x) {
-  return join(_mm256_cvtepi8_epi32(x),
-              _mm256_cvtepi8_epi32(_mm_srli_si128(x, 8)));
-}
-
 inline __m512i emulated_srai_epi32(__m512i x, int bits) {
   return join(_mm256_srai_epi32(half(x, 0), bits),
               _mm256_srai_epi32(half(x, 1), bits));
@@ -101,7 +96,6 @@ inline __m512i emulated_srai_epi32(__m512i x, int bits) {
 #define _mm512_cvtepu16_epi32 emulated_cvtepu16_epi32
 #define _mm512_cvtepu8_epi16 emulated_cvtepu8_epi16
 #define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
-#define _mm512_cvtepi8_epi32 emulated_cvtepi8_epi32
 #define _mm512_cvtph_ps emulated_cvtph_ps
 #define _mm512_cvtps_ph emulated_cvtps_ph
 #define _mm512_cvtepi32_epi16 emulated_cvtepi32_epi16

@@ -289,10 +289,13 @@ void paper_lane::verify_sequence(std::uint64_t key, const sequence& s) const {
 void paper_lane::verify_counts() const {
   std::set<page_id> active;
   std::uint64_t waste = 0;
+  std::uint64_t most = 0;
   for (const auto& [key, s] : sequences_) {
     active.insert(s.table.begin(), s.table.end());
     const auto room = s.table.size() * std::uint64_t{config_.page_tokens};
     waste += room - std::min<std::uint64_t>(room, s.computed);
+    const std::uint64_t used = std::max(s.computed, s.needed);
+    most = std::max(most, room - std::min(room, used));
   }
   const auto report = pages_.report();
   const auto& index = pages_.index_for_test();
@@ -301,6 +304,7 @@ void paper_lane::verify_counts() const {
   must(report.pages.cached == index.idle_pages(), "idle pages are cached");
   must(index.pinned_pages() <= config_.most_pinned_pages, "the pin quota");
   must(report.waste_tokens == waste, "the waste");
+  must(report.most_waste_tokens == most, "the most waste of a sequence");
   must(report.pages.swapped + report.free_host_slots <= report.host_slots,
        "slots are used once");
 }

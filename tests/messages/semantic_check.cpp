@@ -37,6 +37,11 @@ struct submit_case {
   const char* refusal; // "" is taken
 };
 
+void add_beams(SubmitT& submit, std::uint32_t width) {
+  submit.beam = std::make_unique<BeamSearchT>();
+  submit.beam->width = width;
+}
+
 void add_stop(SubmitT& submit, std::size_t count, const char* text) {
   submit.stopping->stop.assign(count, text);
 }
@@ -95,6 +100,30 @@ const submit_case submit_cases[] = {
     {[](SubmitT& s) { s.n = 17; }, "n is 17; allowed: 1 to 16"},
     {[](SubmitT& s) { s.n = 3, s.best_of = 2; },
      "best_of is below n; set it to 0 or to n or more"},
+    {[](SubmitT& s) { s.n = 2, s.best_of = 5; }, ""},
+    {[](SubmitT& s) { s.best_of = 17; }, "best_of is 17; allowed: 0 to 16"},
+    {[](SubmitT& s) { s.best_of = 2, s.sampling->temperature = 0; },
+     "best_of is above n at temperature 0, where all candidates are alike; "
+     "raise temperature or leave best_of out"},
+    {[](SubmitT& s) { s.n = s.best_of = 2, s.sampling->temperature = 0; }, ""},
+    {[](SubmitT& s) { add_beams(s, 0); }, ""},
+    {[](SubmitT& s) { add_beams(s, 4), s.n = 4; }, ""},
+    {[](SubmitT& s) { add_beams(s, 4), s.sampling->temperature = 0; }, ""},
+    {[](SubmitT& s) { add_beams(s, 17); },
+     "beam.width is 17; allowed: 1 to 16"},
+    {[](SubmitT& s) { add_beams(s, 2), s.beam->length_penalty = 11; },
+     "beam.length_penalty is 11; allowed: -10 to 10"},
+    {[](SubmitT& s) { add_beams(s, 2), s.n = 3; },
+     "n is above beam.width, and there are as many answers as beams at most; "
+     "lower n or raise beam.width"},
+    {[](SubmitT& s) { add_beams(s, 2), s.best_of = 2; },
+     "beam and best_of are both set; set one of them"},
+    {[](SubmitT& s) { add_beams(s, 2), s.score = true; },
+     "beam is set and score generates nothing; leave it out"},
+    {[](SubmitT& s) { add_beams(s, 2), s.sampling->top_k = 5; },
+     "beam is set and beams draw nothing from a changed distribution; leave "
+     "temperature, top_k, top_p, min_p, penalties and logit_bias at their "
+     "defaults"},
     {[](SubmitT& s) { s.score = true; }, ""},
     {[](SubmitT& s) { s.score = true, s.n = 2; },
      "n or best_of is above 1 and score generates nothing; leave them out"},

@@ -111,6 +111,22 @@ BOOST_AUTO_TEST_CASE(echoes_are_the_text_or_the_tokens_text) {
   BOOST_TEST(given.work->echo == "12345");
 }
 
+BOOST_AUTO_TEST_CASE(choices_among_answers) {
+  const auto plain = prepared([](auto&) {});
+  BOOST_TEST(plain.work->best_of == 0u);
+  BOOST_TEST(!plain.work->beam);
+  const auto best = prepared([](auto& s) { s.n = 2, s.best_of = 3; });
+  BOOST_TEST((best.code == ErrorCode::none));
+  BOOST_TEST(best.work->best_of == 3u);
+  const auto beams = prepared([](auto& s) {
+    s.beam = std::make_unique<messages::BeamSearchT>();
+    s.beam->width = 4;
+  });
+  BOOST_TEST((beams.code == ErrorCode::none));
+  BOOST_REQUIRE(beams.work->beam);
+  BOOST_TEST(beams.work->beam->width == 4u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace sluice::test

@@ -19,7 +19,7 @@ from types import ModuleType
 
 from comparison.processes import ComparisonError, first_cores, program, run
 from proofs import (cancel_storm, fairness, kv_waste, overload, prefix_cache,
-                    simulator, victim)
+                    simulator, step_cost, victim)
 from proofs.daemon import Setup
 from proofs.outcome import Outcome
 import sluice
@@ -34,6 +34,7 @@ PROOFS: dict[str, ModuleType] = {
     "prefix-cache": prefix_cache,
     "kv-waste": kv_waste,
     "simulator": simulator,
+    "step-cost": step_cost,
 }
 
 

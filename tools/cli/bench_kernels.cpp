@@ -23,7 +23,7 @@ struct kernel_flags {
   std::string isa;
   int threads = 0;
   std::vector<std::string> types;
-  std::vector<std::string> cache_types{"f16", "bf16"};
+  std::vector<std::string> cache_types{"f16", "bf16", "i8"};
   std::string shape = "llama-1b";
   bench::kernel_plan plan;
 };
@@ -233,7 +233,7 @@ void add_bench_kernels(CLI::App& bench, int& code) {
       ->delimiter(',')
       ->type_name("TYPES");
   app->add_option("--cache-types", flags->cache_types,
-                  "Types of the KV cache; default f16,bf16")
+                  "Types of the KV cache; default f16,bf16,i8")
       ->delimiter(',')
       ->type_name("TYPES");
   app->add_option("--m", plan.choice.rows,

@@ -176,7 +176,7 @@ void add_generate(CLI::App& program, int& code) {
                   "Log-likelihood of every token of the prompt, and of so many "
                   "alternatives; 0: none (with --json)");
   const auto request = add_request_flags(*app);
-  app->add_option("-n", request->n, "Answers to give")->group("Sampling");
+  add_choice_flags(*app, *request);
   const auto where = add_connection_flags(*app);
   app->final_callback(
       [=, &code] { code = generate(*flags, *request, *where); });

@@ -48,7 +48,8 @@ json chunk_json(const messages::Chunk& chunk) {
             {"sequence", end->sequence()},
             {"finish_reason", messages::to_string(end->reason())},
             {"stop", end->stop() ? end->stop()->str() : ""},
-            {"generated_tokens", end->generated_tokens()}};
+            {"generated_tokens", end->generated_tokens()},
+            {"score", end->score()}};
   return {{"event", "unknown"}};
 }
 
@@ -118,6 +119,8 @@ json to_json(const messages::ReceiptT& receipt) {
            {"preemptions", receipt.preemptions},
            {"page_seconds", receipt.page_seconds},
            {"model", receipt.model}};
+  if (receipt.candidates > 0)
+    out["candidates"] = receipt.candidates;
   if (receipt.scored_tokens > 0) {
     out["scored_tokens"] = receipt.scored_tokens;
     out["log_likelihood"] = receipt.log_likelihood;
@@ -133,6 +136,8 @@ json to_json(const client::sequence_text& sequence) {
            {"finish_reason", messages::to_string(sequence.reason)}};
   if (!sequence.stop.empty())
     out["stop"] = sequence.stop;
+  if (sequence.score != 0)
+    out["score"] = sequence.score;
   if (!sequence.logprobs.empty())
     out["logprobs"] = list_of(sequence.logprobs);
   if (!sequence.prompt.tokens.empty())

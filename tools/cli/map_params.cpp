@@ -78,6 +78,37 @@ void read_prompt_logprobs(const json& value, std::string_view name,
   submit.prompt_logprobs = true;
 }
 
+messages::BeamSearchT& beam_of(SubmitT& submit) {
+  if (!submit.beam)
+    submit.beam = std::make_unique<messages::BeamSearchT>();
+  return *submit.beam;
+}
+
+void read_beams(const json& value, std::string_view name, SubmitT& submit) {
+  read(value, name, beam_of(submit).width);
+}
+
+void read_length_penalty(const json& value, std::string_view name,
+                         SubmitT& submit) {
+  read(value, name, beam_of(submit).length_penalty);
+}
+
+/// As Hugging Face has it: true, false or "never"; or our names.
+void read_early_stopping(const json& value, std::string_view name,
+                         SubmitT& submit) {
+  using messages::EarlyStopping;
+  auto& rule = beam_of(submit).early_stopping;
+  if (value == true || value == "first")
+    rule = EarlyStopping::first;
+  else if (value == false || value == "heuristic")
+    rule = EarlyStopping::heuristic;
+  else if (value == "never")
+    rule = EarlyStopping::never;
+  else
+    refuse(name, "\"heuristic\" (or false), \"first\" (or true) or "
+                 "\"never\"");
+}
+
 /// {"17": -2.5}: token ids are keys, as JSON has no other.
 void read_bias(const json& value, std::string_view name, SubmitT& submit) {
   if (!value.is_object())
@@ -136,6 +167,10 @@ const std::map<std::string, setter, std::less<>>& setters() {
       {"stop_tokens", stopping(&StopRulesT::stop_tokens)},
       {"ignore_eos", stopping(&StopRulesT::ignore_eos)},
       {"n", request(&SubmitT::n)},
+      {"best_of", request(&SubmitT::best_of)},
+      {"beams", read_beams},
+      {"length_penalty", read_length_penalty},
+      {"early_stopping", read_early_stopping},
       {"echo", request(&SubmitT::echo)},
       {"prompt_logprobs", read_prompt_logprobs},
       {"model", request(&SubmitT::model)},

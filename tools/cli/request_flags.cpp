@@ -62,6 +62,38 @@ void add_stopping(CLI::App& app, request_flags& f) {
 
 } // namespace
 
+void add_choice_flags(CLI::App& app, request_flags& f) {
+  constexpr auto group = "Answers";
+  app.add_option("-n", f.n, "Answers to give")->group(group);
+  auto* best_of =
+      app.add_option("--best-of", f.best_of,
+                     "Draw so many answers and give the n likeliest, at the "
+                     "end only")
+          ->group(group);
+  auto* beams = app.add_option("--beams", f.beam.width,
+                               "Search for the n likeliest answers with so "
+                               "many beams; they come at the end only")
+                    ->excludes(best_of)
+                    ->group(group);
+  app.add_option("--length-penalty", f.beam.length_penalty,
+                 "Of beams: above 0 prefers longer answers, below 0 shorter; "
+                 "default 1")
+      ->needs(beams)
+      ->group(group);
+  const std::map<std::string, messages::EarlyStopping> rules{
+      {"heuristic", messages::EarlyStopping::heuristic},
+      {"first", messages::EarlyStopping::first},
+      {"never", messages::EarlyStopping::never}};
+  app.add_option("--early-stopping", f.beam.early_stopping,
+                 "Of beams, when there are enough answers: when the best "
+                 "running beam is no better (default), at once, or only when "
+                 "none can become better")
+      ->transform(CLI::CheckedTransformer(rules))
+      ->type_name("heuristic|first|never")
+      ->needs(beams)
+      ->group(group);
+}
+
 void add_scheduling_flags(CLI::App& app, request_flags& f) {
   constexpr auto group = "Scheduling";
   app.add_option("--model-name", f.model,
@@ -118,6 +150,9 @@ messages::SubmitT to_submit(const request_flags& flags) {
     submit.sampling->logit_bias.push_back(parse_bias(text));
   submit.model = flags.model;
   submit.n = flags.n;
+  submit.best_of = flags.best_of;
+  if (flags.beam.width > 0)
+    submit.beam = std::make_unique<messages::BeamSearchT>(flags.beam);
   submit.priority = flags.priority;
   submit.deadline_ms = flags.deadline_ms;
   submit.queue_timeout_ms = flags.queue_timeout_ms;

@@ -78,7 +78,7 @@ void show_total(const score_job& job, const score_flags& flags) {
                                  {"log_likelihood", sum.log_likelihood},
                                  {"perplexity", sum.perplexity()},
                                  {"likeliest_tokens", sum.likeliest}}}}));
-  if (job.rows() == 1)
+  if (job.rows() == 1 || sum.tokens == 0)
     return;
   char line[160];
   std::snprintf(line, sizeof line,
@@ -143,6 +143,8 @@ int run_job(const score_flags& flags, client::client& client,
                 flags.job};
   const bool complete = run(job, bar, rows);
   bar.clear();
+  if (complete && job.rows() == 0)
+    throw client::bad_request{"the input has no texts; nothing can be scored"};
   if (complete)
     show_total(job, flags);
   else

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace sluice::cli {
 namespace {
@@ -102,7 +103,7 @@ void score_sum::add(const score_sum& other) {
 }
 
 double score_sum::perplexity() const {
-  return tokens == 0 ? 0
+  return tokens == 0 ? std::numeric_limits<double>::quiet_NaN()
                      : std::exp(-log_likelihood / static_cast<double>(tokens));
 }
 

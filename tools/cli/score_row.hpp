@@ -46,7 +46,7 @@ struct score_sum {
   double log_likelihood = 0;
 
   void add(const score_sum& other);
-  double perplexity() const; // exp(-log_likelihood / tokens); 0 of nothing
+  double perplexity() const; // exp(-log_likelihood / tokens); NaN of nothing
 };
 
 /// What one row came to.

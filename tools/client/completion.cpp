@@ -63,6 +63,7 @@ void completion::withdraw(const messages::Retract& retract) {
 void completion::close(const messages::SequenceEnd& end) {
   auto& sequence = sequences_[end.sequence()];
   sequence.reason = end.reason();
+  sequence.score = end.score();
   if (const auto* stop = end.stop())
     sequence.stop = stop->str();
 }

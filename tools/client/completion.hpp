@@ -21,6 +21,7 @@ struct sequence_text {
   messages::TokenScoresT prompt; // of the prompt's tokens, if asked for
   messages::FinishReason reason = messages::FinishReason::none;
   std::string stop; // the stop string that was met
+  double score = 0; // what best_of and beams rank by
 };
 
 /// Adds up the chunks of one request, in the order that the client gives them.

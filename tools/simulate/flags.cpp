@@ -76,8 +76,9 @@ void add_lane(CLI::App& app, flags& to) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--itl-target-ms", to.itl_target_ms, "scheduling.itl_target");
-  app.add_option("--prompt-share", to.prompt_share_percent,
-                 "scheduling.prompt_share, in percent")
+  app.add_option("--decode-share", to.decode_share_percent,
+                 "scheduling.decode_share, in percent")
+      ->check(CLI::Range(1.0, 99.0))
       ->capture_default_str();
   app.add_flag("--cache", to.settings.lane.prefix_cache,
                "Heads that a group shares are computed once a lane");
@@ -146,7 +147,7 @@ simulation_settings settings_of(const flags& from) {
   auto& lane = settings.lane;
   lane.limits.context_tokens = lane.capacity.context_tokens;
   lane.limits.itl_target = from_seconds(from.itl_target_ms / 1e3);
-  lane.limits.prompt_share = from.prompt_share_percent / 100;
+  lane.limits.decode_share = from.decode_share_percent / 100;
   lane.capacity.reserve = from.reserve == "prompt"
                               ? policy::reserve_rule::prompt
                               : policy::reserve_rule::full;

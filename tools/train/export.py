@@ -23,6 +23,7 @@ import tokenizer as vocabulary
 SHAPES = {
     "pebble": architecture.PEBBLE,
     "pebble-draft": architecture.PEBBLE_DRAFT,
+    "pebble-turns": architecture.PEBBLE_TURNS,
 }
 NORMAL_TOKEN, CONTROL_TOKEN = 1, 3  # tokenizer.ggml.token_type
 

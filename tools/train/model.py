@@ -36,6 +36,7 @@ class Shape:
 PEBBLE = Shape(
     vocabulary=768, hidden=256, layers=4, heads=8, kv_heads=4, head_dim=32, ffn=640
 )
+PEBBLE_TURNS = PEBBLE  # trained on conversations
 PEBBLE_DRAFT = Shape(
     vocabulary=768, hidden=96, layers=3, heads=3, kv_heads=1, head_dim=32, ffn=192
 )

@@ -47,7 +47,9 @@ void unpack_signed(const panel_group<Format, false>& from, int blocks,
   constexpr int zero = Format.zero_exponent < 0 ? 0 : 1 << Format.zero_exponent;
   const bytes offset = _mm512_set1_epi8(static_cast<char>(zero));
   for (int b = 0; b < blocks; ++b) {
-    from.fetch(b);
+    if constexpr (Format.scales == scale_kind::row) { // else run_scaled does
+      from.fetch(b);
+    }
 #pragma GCC unroll 8
     for (int j = 0; j < 8; ++j) {
       store_line(to.lines + (b * 8 + j) * line_bytes,
@@ -184,8 +186,11 @@ struct group_pass {
 
   // -- both ------------------------------------------------------------------
 
-  // Tiles multiply one sub-block while vectors weigh the one before.
-  void run_scaled(const item& of) const {
+  // Tiles multiply one sub-block while vectors weigh the one before, and, if
+  // wanted, the group after the next one comes from memory: unpacking alone is
+  // too short for that.
+  void run_scaled(const item& of, bool fetches) const {
+    constexpr std::int64_t distance = 2 * group_bytes(Format, group_blocks);
     tile_sums sums[2];
     vec parts[Rows];
 #pragma GCC unroll 16
@@ -196,6 +201,10 @@ struct group_pass {
     multiply_in<0>(of, 0, sums[0]);
     for (int sub = 0; sub < count; sub += 2) {
       const bool second = sub + 1 < count;
+      if (fetches) {
+        of.panel.fetch(sub, distance);
+        of.panel.fetch(sub + 1, distance);
+      }
       if (second) {
         multiply_in<1>(of, sub + 1, sums[1]);
       }
@@ -320,7 +329,7 @@ struct tile_kernel : panel_operands<Format> {
       pass.run_plain(items, count, at.panels);
     } else {
       for (int i = 0; i < count; ++i) {
-        pass.run_scaled(items[i]);
+        pass.run_scaled(items[i], first == 0 && i < at.panels);
       }
     }
   }

@@ -192,6 +192,24 @@ BOOST_AUTO_TEST_CASE(weights_divide_the_lane) {
   BOOST_TEST(gold == 150);
 }
 
+BOOST_AUTO_TEST_CASE(without_prices_tenants_are_served_as_they_come) {
+  auto lane = lane_with(100);
+  lane.max_sequences = 1;
+  lane.prices = {0, 0}; // scheduling.fair_share = false
+  admission policy{lane};
+  const char* tenants[] = {"loud", "loud", "loud", "quiet", "loud"};
+  for (std::uint64_t i = 0; i < std::size(tenants); ++i) {
+    auto asked = asking(i + 1, 8, 8);
+    asked.tenant = tenants[i];
+    BOOST_TEST(!policy.offer(asked, 0ns).has_value());
+  }
+  for (std::uint64_t i = 0; i < std::size(tenants); ++i) {
+    BOOST_TEST(policy.admit().at(0) == i + 1);
+    policy.served(i + 1, 8, 0ns);
+    policy.remove(i + 1);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(side_bytes_are_reserved_and_refused) {
   auto lane = lane_with(4);
   auto asked = asking(1, 10, 20);
@@ -199,6 +217,9 @@ BOOST_AUTO_TEST_CASE(side_bytes_are_reserved_and_refused) {
   asked.sequences = 2;
   // 30 tokens of 4 bytes and 20 times 5 entries of 16, twice
   BOOST_TEST(sluice::policy::side_bytes(asked, 128) == 3440u);
+  auto scored = asked;
+  scored.scores = 9 * 3; // of the first sequence alone
+  BOOST_TEST(sluice::policy::side_bytes(scored, 128) == 3440u + 27 * 16);
   lane.side_bytes = 4000;
   admission policy{lane};
   BOOST_TEST(!policy.offer(asked, 0ns).has_value());
@@ -272,6 +293,25 @@ BOOST_AUTO_TEST_CASE(counts_come_back_to_zero_after_any_order_of_events) {
   BOOST_TEST(policy.reserved_pages() == 0u);
   BOOST_TEST(policy.reserved_side_bytes() == 0u);
   BOOST_TEST(!policy.next_deadline().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(answers_that_are_kept_take_host_memory) {
+  auto asked = asking(1, 10, 20);
+  asked.sequences = 4;
+  const auto streamed = sluice::policy::side_bytes(asked, 128);
+  asked.kept = 8;
+  const auto kept = sluice::policy::side_bytes(asked, 128);
+  BOOST_TEST(kept == streamed + 8u * 20u * 32u);
+  asked.logprobs = 3;
+  BOOST_TEST(sluice::policy::side_bytes(asked, 128) ==
+             kept + 4u * 20u * 3u * 16u + 8u * 20u * 3u * 64u);
+  auto lane = small_lane;
+  lane.side_bytes = kept - 1;
+  admission gate{lane};
+  asked.logprobs = 0;
+  const auto refused = gate.offer(asked, 0s);
+  BOOST_REQUIRE(refused);
+  BOOST_TEST(refused->code == ErrorCode::never_fits);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -162,7 +162,8 @@ BOOST_AUTO_TEST_CASE(learns_from_steps_and_keeps_to_the_target) {
   lane_schedule schedule{{.context_tokens = 20'000,
                           .step_tokens = 512,
                           .pipeline_depth = 1,
-                          .itl_target = std::chrono::milliseconds{20}}};
+                          .itl_target = std::chrono::milliseconds{20},
+                          .decode_share = 0.25}};
   for (std::uint64_t i = 1; i <= 4; ++i)
     enter(schedule, i, prompt_of(20), 10'000);
   int late = 0;

@@ -4,7 +4,6 @@
 #include <memory>
 #include <numeric>
 
-#include "kernels/convert.hpp"
 #include "tools/bench/kernels/cases.hpp"
 #include "tools/bench/kernels/float_buffer.hpp"
 
@@ -34,8 +33,6 @@ public:
                 .kv_heads = shape.kv_heads,
                 .page_tokens = page_tokens,
                 .head_dim = shape.head_dim};
-    half_bytes_ = static_cast<std::size_t>(one.pages) * page_tokens *
-                  row_bytes(type, shape.kv_heads * shape.head_dim);
     fill(one);
     workspace_ =
         mapping{attention_workspace_bytes(next_call()), "benchmark workspace"};
@@ -47,7 +44,7 @@ public:
     call_attention(under_, call);
   }
 
-  double cache_bytes() const { return 2 * static_cast<double>(half_bytes_); }
+  double cache_bytes() const { return static_cast<double>(cache_bytes_); }
 
 private:
   static std::size_t pages_for(std::int64_t tokens) {
@@ -67,32 +64,43 @@ private:
 
   /// K and V are the same random rows in every cache.
   void fill(kv_view one) {
+    const auto heads =
+        static_cast<std::size_t>(one.pages * page_tokens * one.kv_heads);
+    const auto half = heads * row_bytes(one.type, one.head_dim);
+    const auto scales = one.type == dtype::i8 ? heads * sizeof(float) : 0;
+    cache_bytes_ = 2 * (half + scales);
     const auto count =
-        std::max<std::uint64_t>(2, beyond_caches() / (2 * half_bytes_));
-    memory_ = mapping{count * 2 * half_bytes_, "benchmark cache"};
-    fill_half(one, memory_.data());
-    under_.pool.parallel_for(
-        static_cast<std::int64_t>(2 * count) - 1, [&](std::int64_t i) {
-          std::memcpy(memory_.data() +
-                          static_cast<std::size_t>(i + 1) * half_bytes_,
-                      memory_.data(), half_bytes_);
-        });
+        std::max<std::uint64_t>(2, beyond_caches() / cache_bytes_);
+    memory_ = mapping{count * cache_bytes_, "benchmark cache"};
     for (std::size_t i = 0; i < count; ++i) {
-      one.k = memory_.data() + 2 * i * half_bytes_;
-      one.v = one.k + half_bytes_;
+      one.k = memory_.data() + i * cache_bytes_;
+      one.v = one.k + half;
+      if (scales > 0) {
+        one.k_scales = reinterpret_cast<float*>(one.v + half);
+        one.v_scales = one.k_scales + heads;
+      }
       caches_.push_back(one);
     }
+    store_rows(caches_.front());
+    under_.pool.parallel_for(
+        static_cast<std::int64_t>(count) - 1, [&](std::int64_t i) {
+          std::memcpy(caches_[static_cast<std::size_t>(i) + 1].k,
+                      memory_.data(), cache_bytes_);
+        });
   }
 
-  void fill_half(const kv_view& one, std::byte* at) const {
-    const auto width = one.kv_heads * one.head_dim;
-    float_buffer values{page_tokens * one.pages, width};
-    const auto source = values.next();
-    const auto bytes = row_bytes(one.type, width);
-    for (std::int64_t i = 0; i < source.rows; ++i)
-      quantize_row(one.type,
-                   {source.data + i * width, static_cast<std::size_t>(width)},
-                   at + static_cast<std::size_t>(i) * bytes);
+  void store_rows(const kv_view& cache) const {
+    float_buffer values{page_tokens * cache.pages,
+                        cache.kv_heads * cache.head_dim};
+    const auto row = values.next();
+    std::vector<std::int64_t> slots(static_cast<std::size_t>(row.rows));
+    std::iota(slots.begin(), slots.end(), 0);
+    call_rope(under_, {.q = row,
+                       .k = row,
+                       .v = row,
+                       .cos_sin = {},
+                       .slots = slots,
+                       .cache = cache});
   }
 
   const kernels_under_test& under_;
@@ -102,7 +110,7 @@ private:
   std::vector<std::int32_t> positions_;
   float_buffer q_;
   float_buffer out_;
-  std::size_t half_bytes_ = 0;
+  std::size_t cache_bytes_ = 0;
   mapping memory_;
   mapping workspace_;
   std::vector<kv_view> caches_;

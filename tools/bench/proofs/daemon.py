@@ -52,6 +52,10 @@ class Daemon:
         self._server = server
         self.endpoint = endpoint
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     def client(self, **settings: Any) -> sluice.Client:
         return sluice.Client(self.endpoint, timing=PATIENT, **settings)
 
@@ -64,7 +68,7 @@ class Daemon:
         self._server.check()
 
     def resident_bytes(self) -> int:
-        with open(f"/proc/{self._server.pid}/statm",
+        with open(f"/proc/{self.pid}/statm",
                   encoding="ascii") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 

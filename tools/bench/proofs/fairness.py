@@ -34,13 +34,13 @@ LONG = {"quiet_requests": 100, "max_sequences": 8, "input_len": 128,
         "output_len": 32}
 
 
-async def flood(daemon: Daemon, options: argparse.Namespace, rate: float,
-                quiet_tenant: str) -> tuple[list[Track], list[Track]]:
+async def flood(daemon: Daemon, options: argparse.Namespace,
+                rate: float) -> tuple[list[Track], list[Track]]:
     """Both tenants send by a Poisson process; (quiet, loud) when all ended."""
     source = random.Random(options.seed)
     vocabulary = daemon.model().vocabulary
     quiet, loud = Crowd(), Crowd()
-    async with daemon.async_client(tenant=quiet_tenant) as one, \
+    async with daemon.async_client(tenant="quiet") as one, \
             daemon.async_client(tenant="loud") as other:
         await asyncio.gather(one.health(), other.health())
 
@@ -91,14 +91,11 @@ def row_of(name: str, quiet: list[Track], loud: list[Track],
 
 
 def prove(setup: Setup, options: argparse.Namespace) -> Outcome:
-    """TTFT of the quiet tenant, with fair share and first come, first served.
-
-    Requests of one tenant are served in the order in which they came: sent
-    under the flood's name, the same requests show what fair share gains.
-    """
+    """TTFT of the quiet tenant, with fair share and first come, first served."""
     found = Outcome()
-    with running(setup, scheduling__max_sequences=options.max_sequences,
-                 limits__requests_per_client=1_000_000) as daemon:
+    common = {"scheduling__max_sequences": options.max_sequences,
+              "limits__requests_per_client": 1_000_000}
+    with running(setup, **common) as daemon:
         capacity = capacity_of(daemon, options.input_len, options.output_len,
                                options.max_sequences)
         rate = options.flood * capacity
@@ -106,15 +103,16 @@ def prove(setup: Setup, options: argparse.Namespace) -> Outcome:
                            f"flood sends {rate:.3g}, the quiet tenant "
                            f"{rate / RATIO:.3g}")
         say("fair share")
-        both = asyncio.run(flood(daemon, options, rate, "quiet"))
+        both = asyncio.run(flood(daemon, options, rate))
         most = row_of("fair share", *both, found)
         # Those that run already may be in their prompts; then it is its turn.
         found.require(most <= 2 * options.max_sequences,
                       f"{most} requests of the flood went before one of the "
                       "quiet tenant")
         require_clean(daemon, found)
-        say("first come, first served")
-        both = asyncio.run(flood(daemon, options, rate, "loud"))
+    say("first come, first served")
+    with running(setup, scheduling__fair_share="false", **common) as daemon:
+        both = asyncio.run(flood(daemon, options, rate))
         row_of("first come", *both, found)
         require_clean(daemon, found)
     return found

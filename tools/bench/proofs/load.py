@@ -119,6 +119,11 @@ class Crowd:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def cancel(self) -> None:
+        """Forgets all streams; the daemon is told to cancel them."""
+        for task in self._tasks:
+            task.cancel()
+
     async def all_ended(self) -> None:
         while self._tasks:
             done, _ = await asyncio.wait(set(self._tasks))

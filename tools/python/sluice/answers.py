@@ -85,13 +85,15 @@ def models_of(message: Any) -> List[Model]:
 @dataclass(frozen=True)
 class Sequence:
     """One answer to a request. `finish_reason`: stop_token, stop_string,
-    length, cancelled or disconnected; `stop`: the stop string that was met."""
+    length, cancelled or disconnected; `stop`: the stop string that was met;
+    `score`: what best_of and beams rank by."""
 
     text: str = ""
     tokens: Tuple[int, ...] = ()
     logprobs: Tuple[TokenLogprob, ...] = ()
     finish_reason: str = "none"
     stop: str = ""
+    score: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ class _Growing:
             tuple(self.logprobs),
             self.end.reason if self.end else reason,
             self.end.stop if self.end else "",
+            self.end.score if self.end else 0.0,
         )
 
 

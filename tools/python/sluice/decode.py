@@ -42,6 +42,7 @@ def receipt_of(message: Any) -> Optional[Receipt]:
         log_likelihood=message.logLikelihood,
         perplexity=message.perplexity,
         likeliest_tokens=message.likeliestTokens,
+        candidates=message.candidates,
     )
 
 
@@ -107,6 +108,7 @@ def event_of(chunk: Any) -> Union[Event, Failed]:
             reason_name(body.reason),
             text_of(body.stop),
             body.generatedTokens,
+            body.score,
         )
     receipt = receipt_of(body.receipt)
     if kind == ChunkBody.Finished:

@@ -75,12 +75,14 @@ class Retract(Event):
 
 @dataclass(frozen=True)
 class SequenceEnd(Event):
-    """A sequence is complete; `stop` is the stop string that it met."""
+    """A sequence is complete; `stop` is the stop string that it met, `score`
+    what best_of and beams rank by."""
 
     sequence: int
     reason: str
     stop: str
     generated_tokens: int
+    score: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Receipt:
     log_likelihood: float = 0.0
     perplexity: float = 0.0
     likeliest_tokens: int = 0
+    candidates: int = 0  # run to choose from; generated_tokens is of all
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ from __future__ import annotations
 import math
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Sequence, Tuple
+from typing import Any, Mapping, Optional, Sequence, Tuple, Union
 
 from . import frames
+from .messages.BeamSearch import BeamSearchT
 from .messages.ChatMessage import ChatMessageT
+from .messages.EarlyStopping import EarlyStopping
 from .messages.LogitBias import LogitBiasT
 from .messages.OnDisconnect import OnDisconnect
 from .messages.Role import Role
@@ -31,6 +33,17 @@ class Request:
                      tool
     model            "" is the daemon's first
     seed             None: random; the receipt says which
+    n                answers to give
+    best_of          draw so many answers, give the n likeliest; 0: n
+    beams            search for the n likeliest answers with so many beams
+                     instead of drawing; 0: do not. With beams, and with
+                     best_of above n, the stream has the answers at the end
+                     only, best first
+    length_penalty   of beams: above 0 prefers longer answers
+    early_stopping   of beams: when as many answers are complete, end
+                     "heuristic" or False: if the best running beam is no
+                     better, "first" or True: at once, "never": only if none
+                     can become better
     logprobs         alternatives per token, 0: none
     echo             the prompt's text goes before the answer
     prompt_logprobs  score every token of the prompt, with so many
@@ -76,6 +89,10 @@ class Request:
     stop_tokens: Sequence[int] = ()
     ignore_eos: bool = False
     n: int = 1
+    best_of: int = 0
+    beams: int = 0
+    length_penalty: float = 1.0
+    early_stopping: Union[str, bool] = "heuristic"
     parse_special: bool = False
     priority: int = 0
     deadline: float = 0.0
@@ -101,6 +118,7 @@ class Request:
             raise ValueError("request_id must be 32 lower-case hex digits")
         self._check_numbers()
         self._check_scoring()
+        self._check_choice()
 
     def _check_numbers(self) -> None:
         for name, low, high in _RANGES:
@@ -129,6 +147,19 @@ class Request:
         if self.continuation and self.score_from:
             raise ValueError("set one of continuation and score_from")
 
+    def _check_choice(self) -> None:
+        if self.best_of and self.best_of < self.n:
+            raise ValueError("best_of is below n")
+        if self.best_of > self.n and self.temperature == 0:
+            raise ValueError(
+                "best_of above n needs a temperature: at 0 all are alike"
+            )
+        if self.beams and (self.best_of or self.score or self.n > self.beams):
+            raise ValueError(
+                "beams exclude best_of and score, and n is at most beams"
+            )
+        _early_stopping(self.early_stopping)
+
     def pack(self, tenant: str) -> bytes:
         """The Submit frame."""
         message: Any = SubmitT()
@@ -141,6 +172,8 @@ class Request:
         message.sampling = self._sampling()
         message.stopping = self._stopping()
         message.n = self.n
+        message.bestOf = self.best_of
+        message.beam = self._beam()
         message.echo = self.echo
         message.promptLogprobs = self.prompt_logprobs is not None
         message.promptTopLogprobs = self.prompt_logprobs or 0
@@ -174,6 +207,15 @@ class Request:
         message.wantLogprobs = self.want_logprobs
         return message
 
+    def _beam(self) -> Any:
+        if not self.beams:
+            return None
+        message: Any = BeamSearchT()
+        message.width = self.beams
+        message.lengthPenalty = self.length_penalty
+        message.earlyStopping = _early_stopping(self.early_stopping)
+        return message
+
     def _stopping(self) -> Any:
         message: Any = StopRulesT()
         message.maxTokens = self.max_tokens
@@ -199,6 +241,9 @@ _RANGES = (
     ("max_tokens", 0, _WORD),
     ("min_tokens", 0, _WORD),
     ("n", 1, _WORD),
+    ("best_of", 0, _WORD),
+    ("beams", 0, 128),
+    ("length_penalty", -10, 10),
     ("score_from", 0, _WORD),
     ("priority", -100, 100),
     ("deadline", 0, _WEEK),
@@ -217,6 +262,12 @@ def _named(enum: type, name: str) -> int:
     if not isinstance(value, int):
         raise ValueError(f"{name!r} is no {enum.__name__}")
     return value
+
+
+def _early_stopping(rule: Union[str, bool]) -> int:
+    if isinstance(rule, bool):  # as transformers has it
+        rule = "first" if rule else "heuristic"
+    return _named(EarlyStopping, rule)
 
 
 def _chat(role: str, content: str) -> ChatMessageT:

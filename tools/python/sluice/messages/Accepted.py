@@ -83,7 +83,14 @@ class Accepted(object):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(12))
         return o == 0
 
-def AcceptedStart(builder): builder.StartObject(5)
+    # Accepted
+    def AtEnd(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(14))
+        if o != 0:
+            return bool(self._tab.Get(flatbuffers.number_types.BoolFlags, o + self._tab.Pos))
+        return False
+
+def AcceptedStart(builder): builder.StartObject(6)
 def Start(builder):
     return AcceptedStart(builder)
 def AcceptedAddId(builder, id): builder.PrependStructSlot(0, flatbuffers.number_types.UOffsetTFlags.py_type(id), 0)
@@ -104,6 +111,9 @@ def AddStreamKey(builder, streamKey):
 def AcceptedStartStreamKeyVector(builder, numElems): return builder.StartVector(1, numElems, 1)
 def StartStreamKeyVector(builder, numElems):
     return AcceptedStartStreamKeyVector(builder, numElems)
+def AcceptedAddAtEnd(builder, atEnd): builder.PrependBoolSlot(5, atEnd, 0)
+def AddAtEnd(builder, atEnd):
+    return AcceptedAddAtEnd(builder, atEnd)
 def AcceptedEnd(builder): return builder.EndObject()
 def End(builder):
     return AcceptedEnd(builder)
@@ -122,6 +132,7 @@ class AcceptedT(object):
         self.attached = False  # type: bool
         self.nextSeq = 0  # type: int
         self.streamKey = None  # type: List[int]
+        self.atEnd = False  # type: bool
 
     @classmethod
     def InitFromBuf(cls, buf, pos):
@@ -151,6 +162,7 @@ class AcceptedT(object):
                     self.streamKey.append(accepted.StreamKey(i))
             else:
                 self.streamKey = accepted.StreamKeyAsNumpy()
+        self.atEnd = accepted.AtEnd()
 
     # AcceptedT
     def Pack(self, builder):
@@ -171,5 +183,6 @@ class AcceptedT(object):
         AcceptedAddNextSeq(builder, self.nextSeq)
         if self.streamKey is not None:
             AcceptedAddStreamKey(builder, streamKey)
+        AcceptedAddAtEnd(builder, self.atEnd)
         accepted = AcceptedEnd(builder)
         return accepted

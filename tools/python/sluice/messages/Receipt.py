@@ -162,7 +162,14 @@ class Receipt(object):
             return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
         return 0
 
-def ReceiptStart(builder): builder.StartObject(17)
+    # Receipt
+    def Candidates(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(38))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
+        return 0
+
+def ReceiptStart(builder): builder.StartObject(18)
 def Start(builder):
     return ReceiptStart(builder)
 def ReceiptAddModel(builder, model): builder.PrependUOffsetTRelativeSlot(0, flatbuffers.number_types.UOffsetTFlags.py_type(model), 0)
@@ -219,6 +226,9 @@ def AddPerplexity(builder, perplexity):
 def ReceiptAddLikeliestTokens(builder, likeliestTokens): builder.PrependUint32Slot(16, likeliestTokens, 0)
 def AddLikeliestTokens(builder, likeliestTokens):
     return ReceiptAddLikeliestTokens(builder, likeliestTokens)
+def ReceiptAddCandidates(builder, candidates): builder.PrependUint32Slot(17, candidates, 0)
+def AddCandidates(builder, candidates):
+    return ReceiptAddCandidates(builder, candidates)
 def ReceiptEnd(builder): return builder.EndObject()
 def End(builder):
     return ReceiptEnd(builder)
@@ -249,6 +259,7 @@ class ReceiptT(object):
         self.logLikelihood = 0.0  # type: float
         self.perplexity = 0.0  # type: float
         self.likeliestTokens = 0  # type: int
+        self.candidates = 0  # type: int
 
     @classmethod
     def InitFromBuf(cls, buf, pos):
@@ -290,6 +301,7 @@ class ReceiptT(object):
         self.logLikelihood = receipt.LogLikelihood()
         self.perplexity = receipt.Perplexity()
         self.likeliestTokens = receipt.LikeliestTokens()
+        self.candidates = receipt.Candidates()
 
     # ReceiptT
     def Pack(self, builder):
@@ -323,5 +335,6 @@ class ReceiptT(object):
         ReceiptAddLogLikelihood(builder, self.logLikelihood)
         ReceiptAddPerplexity(builder, self.perplexity)
         ReceiptAddLikeliestTokens(builder, self.likeliestTokens)
+        ReceiptAddCandidates(builder, self.candidates)
         receipt = ReceiptEnd(builder)
         return receipt

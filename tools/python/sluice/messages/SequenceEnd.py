@@ -52,7 +52,14 @@ class SequenceEnd(object):
             return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
         return 0
 
-def SequenceEndStart(builder): builder.StartObject(4)
+    # SequenceEnd
+    def Score(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(12))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Float64Flags, o + self._tab.Pos)
+        return 0.0
+
+def SequenceEndStart(builder): builder.StartObject(5)
 def Start(builder):
     return SequenceEndStart(builder)
 def SequenceEndAddSequence(builder, sequence): builder.PrependUint32Slot(0, sequence, 0)
@@ -67,6 +74,9 @@ def AddStop(builder, stop):
 def SequenceEndAddGeneratedTokens(builder, generatedTokens): builder.PrependUint32Slot(3, generatedTokens, 0)
 def AddGeneratedTokens(builder, generatedTokens):
     return SequenceEndAddGeneratedTokens(builder, generatedTokens)
+def SequenceEndAddScore(builder, score): builder.PrependFloat64Slot(4, score, 0.0)
+def AddScore(builder, score):
+    return SequenceEndAddScore(builder, score)
 def SequenceEndEnd(builder): return builder.EndObject()
 def End(builder):
     return SequenceEndEnd(builder)
@@ -79,6 +89,7 @@ class SequenceEndT(object):
         self.reason = 0  # type: int
         self.stop = None  # type: str
         self.generatedTokens = 0  # type: int
+        self.score = 0.0  # type: float
 
     @classmethod
     def InitFromBuf(cls, buf, pos):
@@ -100,6 +111,7 @@ class SequenceEndT(object):
         self.reason = sequenceEnd.Reason()
         self.stop = sequenceEnd.Stop()
         self.generatedTokens = sequenceEnd.GeneratedTokens()
+        self.score = sequenceEnd.Score()
 
     # SequenceEndT
     def Pack(self, builder):
@@ -111,5 +123,6 @@ class SequenceEndT(object):
         if self.stop is not None:
             SequenceEndAddStop(builder, stop)
         SequenceEndAddGeneratedTokens(builder, self.generatedTokens)
+        SequenceEndAddScore(builder, self.score)
         sequenceEnd = SequenceEndEnd(builder)
         return sequenceEnd

@@ -260,7 +260,18 @@ class Submit(object):
             return bool(self._tab.Get(flatbuffers.number_types.BoolFlags, o + self._tab.Pos))
         return False
 
-def SubmitStart(builder): builder.StartObject(26)
+    # Submit
+    def Beam(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(56))
+        if o != 0:
+            x = self._tab.Indirect(o + self._tab.Pos)
+            from sluice.messages.BeamSearch import BeamSearch
+            obj = BeamSearch()
+            obj.Init(self._tab.Bytes, x)
+            return obj
+        return None
+
+def SubmitStart(builder): builder.StartObject(27)
 def Start(builder):
     return SubmitStart(builder)
 def SubmitAddId(builder, id): builder.PrependStructSlot(0, flatbuffers.number_types.UOffsetTFlags.py_type(id), 0)
@@ -347,9 +358,13 @@ def AddPin(builder, pin):
 def SubmitAddUnpin(builder, unpin): builder.PrependBoolSlot(25, unpin, 0)
 def AddUnpin(builder, unpin):
     return SubmitAddUnpin(builder, unpin)
+def SubmitAddBeam(builder, beam): builder.PrependUOffsetTRelativeSlot(26, flatbuffers.number_types.UOffsetTFlags.py_type(beam), 0)
+def AddBeam(builder, beam):
+    return SubmitAddBeam(builder, beam)
 def SubmitEnd(builder): return builder.EndObject()
 def End(builder):
     return SubmitEnd(builder)
+import sluice.messages.BeamSearch
 import sluice.messages.CascadePolicy
 import sluice.messages.ChatMessage
 import sluice.messages.RequestId
@@ -390,6 +405,7 @@ class SubmitT(object):
         self.keepCachedMs = 0  # type: int
         self.pin = False  # type: bool
         self.unpin = False  # type: bool
+        self.beam = None  # type: Optional[sluice.messages.BeamSearch.BeamSearchT]
 
     @classmethod
     def InitFromBuf(cls, buf, pos):
@@ -450,6 +466,8 @@ class SubmitT(object):
         self.keepCachedMs = submit.KeepCachedMs()
         self.pin = submit.Pin()
         self.unpin = submit.Unpin()
+        if submit.Beam() is not None:
+            self.beam = sluice.messages.BeamSearch.BeamSearchT.InitFromObj(submit.Beam())
 
     # SubmitT
     def Pack(self, builder):
@@ -483,6 +501,8 @@ class SubmitT(object):
             cascade = self.cascade.Pack(builder)
         if self.continuation is not None:
             continuation = builder.CreateString(self.continuation)
+        if self.beam is not None:
+            beam = self.beam.Pack(builder)
         SubmitStart(builder)
         if self.id is not None:
             id = self.id.Pack(builder)
@@ -521,5 +541,7 @@ class SubmitT(object):
         SubmitAddKeepCachedMs(builder, self.keepCachedMs)
         SubmitAddPin(builder, self.pin)
         SubmitAddUnpin(builder, self.unpin)
+        if self.beam is not None:
+            SubmitAddBeam(builder, beam)
         submit = SubmitEnd(builder)
         return submit
