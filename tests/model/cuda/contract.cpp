@@ -3,6 +3,8 @@
 #include "model/cuda/cuda_device.hpp"
 #include "tests/model/engine/contract_journey.hpp"
 
+#include <boost/test/unit_test.hpp>
+
 using namespace sluice;
 using namespace sluice::test;
 
