@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/ops.hpp"
+#include "memory/kv_layout.hpp"
 #include "model/lane_batch.hpp"
 #include "model/lane_options.hpp"
 #include "model/loaded_model.hpp"
@@ -14,6 +15,17 @@
 #include <string>
 
 namespace sluice {
+
+/// The KV store of a lane, on whatever device.
+inline kv_shape shape_of(const architecture& arch,
+                         const lane_options& options) {
+  return {.layers = arch.layers,
+          .kv_heads = arch.kv_heads,
+          .head_dim = arch.head_dim,
+          .pages = options.kv_pages,
+          .page_tokens = options.page_tokens,
+          .type = options.kv_type};
+}
 
 /// What a lane has on its device.
 struct device_bytes {

@@ -14,15 +14,6 @@ namespace sluice {
 
 namespace {
 
-kv_shape shape_of(const architecture& arch, const lane_options& options) {
-  return {.layers = arch.layers,
-          .kv_heads = arch.kv_heads,
-          .head_dim = arch.head_dim,
-          .pages = options.kv_pages,
-          .page_tokens = options.page_tokens,
-          .type = options.kv_type};
-}
-
 /// A lane in this machine's memory.
 class cpu_lane : public lane_device, private logits_source {
 public:

@@ -18,15 +18,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-kv_shape shape_of(const architecture& arch, const lane_options& options) {
-  return {.layers = arch.layers,
-          .kv_heads = arch.kv_heads,
-          .head_dim = arch.head_dim,
-          .pages = options.kv_pages,
-          .page_tokens = options.page_tokens,
-          .type = options.kv_type};
-}
-
 std::uint32_t longest_table(const architecture& arch,
                             const lane_options& options) {
   return (arch.context + options.page_tokens - 1) / options.page_tokens;

@@ -2,9 +2,9 @@
 #include "model/cuda/cuda_step.hpp"
 
 #include "kernels/check.hpp"
+#include "kernels/cuda/graph_buckets.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 
@@ -13,8 +13,6 @@ namespace sluice {
 namespace {
 
 constexpr std::int64_t shortest = 1024; // of the rungs of `longest`
-constexpr std::array<std::int64_t, 13> ladder{1,  2,  4,  8,   16,  24, 32,
-                                              48, 64, 96, 128, 192, 256};
 
 /// Bytes of one row besides its table: five words, a tile and a slot.
 constexpr std::size_t row_bytes_of_input = 5 * sizeof(std::int32_t) +
@@ -42,9 +40,8 @@ rounded_sizes sizes_of(const step_positions& step, std::int64_t context,
   cuda_step_sizes sizes{.rows = rows,
                         .wanted = static_cast<std::int64_t>(step.wanted.size()),
                         .longest = rounded_length(last + 1, context)};
-  const auto* rung = std::find_if(ladder.begin(), ladder.end(),
-                                  [&](auto size) { return size >= rows; });
-  if (!decodes_only(step) || rung == ladder.end() || *rung > max_rows)
+  const auto rung = cuda::graph_bucket(step.tokens.size());
+  if (!decodes_only(step) || !rung || *rung > max_rows)
     return {sizes, false};
   sizes.rows = sizes.wanted = *rung;
   sizes.all_wanted = true;
