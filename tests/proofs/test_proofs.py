@@ -88,13 +88,21 @@ class WasteTest(unittest.TestCase):
     def test_clients_estimate(self):
         streams = [kv_waste.Asked(20, track(0, 1.0, 2.0))]  # 21 have KV
         sample = kv_waste.sample_of(self.stats, 8, streams)
-        self.assertEqual(sample, kv_waste.Sample(24, 3, 1))
+        self.assertEqual(sample, kv_waste.Sample(24, 3))
 
     def test_the_daemon_knows_better(self):
         stats = {**self.stats, kv_waste.WASTE: 5}
         streams = [kv_waste.Asked(20, track(0, 1.0))]
         sample = kv_waste.sample_of(stats, 8, streams)
-        self.assertEqual(sample, kv_waste.Sample(24, 5, 1))
+        self.assertEqual(sample, kv_waste.Sample(24, 5))
+
+    def test_the_most_of_a_sequence_is_kept(self):
+        watched = kv_waste.Watched()
+        watched.add(self.stats, None)
+        self.assertIsNone(watched.most)
+        for most in (3, 9, 4):
+            watched.add({kv_waste.MOST + '{lane="a"}': most}, None)
+        self.assertEqual((watched.most, watched.samples), (9, []))
 
     def test_prompts_are_waited_for(self):
         asked = [kv_waste.Asked(20, track(0, 1.0))]
