@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "bench"))
 
 import prove  # noqa: E402 (the path comes first)
+import sluice  # noqa: E402
 from proofs import daemon, fairness, kv_waste, victim_times  # noqa: E402
 from proofs.load import Track, milliseconds, prompt_of, request  # noqa: E402
 from proofs.outcome import Outcome, table  # noqa: E402
@@ -39,6 +40,15 @@ class OutcomeTest(unittest.TestCase):
 
 
 class TrackTest(unittest.TestCase):
+    def test_one_that_was_cut_off_is_not_finished(self):
+        for reason, outcome in (("length", "finished"),
+                                ("stop_token", "finished"),
+                                ("disconnected", "disconnected"),
+                                ("cancelled", "cancelled")):
+            some = Track()
+            some.take(sluice.Finished(0, reason, None))
+            self.assertEqual(some.outcome, outcome)
+
     def test_times(self):
         some = track(1.0, 2.0, 2.5, 4.0)
         self.assertEqual(some.ttft, 1.0)

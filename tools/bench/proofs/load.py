@@ -15,13 +15,15 @@ from comparison.streams import percentile
 import sluice
 
 ENDED = "finished"
+CUT_OFF = ("cancelled", "disconnected")  # reasons of a request that was ended
 
 
 @dataclass
 class Track:
     """One request. Times are of time.perf_counter.
 
-    outcome  "finished", or the code of a rejection or failure; empty: no end
+    outcome  "finished", the reason of one that was cut off, or the code of a
+             rejection or failure; empty: no end
     """
 
     tenant: str = ""
@@ -61,8 +63,8 @@ class Track:
             self.times.append(now)
             self.counts.append(len(event.tokens))
         elif isinstance(event, sluice.Finished):
-            self.end(ENDED, now)
             self.reason = event.reason
+            self.end(self.reason if self.reason in CUT_OFF else ENDED, now)
             self.receipt = event.receipt
 
     def end(self, outcome: str, now: float) -> None:
