@@ -15,17 +15,6 @@ namespace {
 using namespace messages;
 using policy::request_phase;
 
-template <class T>
-policy::request_key key_of(const T& message) {
-  return {message.tenant() ? message.tenant()->str() : std::string{},
-          request_id::from(*message.id())};
-}
-
-bool answers_at_end(const Submit& request) {
-  return request.best_of() > request.n() ||
-         (request.beam() && request.beam()->width() > 0);
-}
-
 policy::session_limits limits_of(const gateway_config& config) {
   return {.sessions = config.sessions,
           .requests = config.requests_per_client,
@@ -85,7 +74,7 @@ template <class T>
 void gateway_state::tell_broken(const session_id& to, const T& message,
                                 std::string text) {
   if constexpr (std::is_same_v<T, Submit>) {
-    const auto* record = requests_.find(key_of(message));
+    const auto* record = requests_.find(policy::key_of(message));
     if (record && record->phase == request_phase::preparing)
       return reject(record->number, ErrorCode::internal, std::move(text), 0);
     send(to, rejected_reply(*message.id(), ErrorCode::internal, text));
@@ -126,127 +115,10 @@ void gateway_state::credit(const session_id&, const frame<Credit>&) {
   // Reserved for flow control; like any frame it has renewed the lease.
 }
 
-// -- submission ---------------------------------------------------------------
-
-void gateway_state::submit(const session_id& from,
-                           const frame<Submit>& request) {
-  auto key = key_of(*request);
-  const auto body = policy::hash_body(*request);
-  switch (requests_.compare(key, body)) {
-  case policy::familiarity::conflict:
-    return turn_away(from, *request->id(), ErrorCode::id_conflict);
-  case policy::familiarity::same:
-    return attach(from, *requests_.find(key));
-  case policy::familiarity::fresh:
-    break;
-  }
-  const auto problem = obstacle(from);
-  if (problem != ErrorCode::none)
-    return turn_away(from, *request->id(), problem);
-  take_in(from, std::move(key), body, request);
-}
-
-ErrorCode gateway_state::obstacle(const session_id& from) const {
-  if (draining_)
-    return ErrorCode::draining;
-  if (!sessions_.may_open(from))
-    return ErrorCode::too_many_requests;
-  if (requests_.preparing() >= config_.preparing)
-    return ErrorCode::queue_full;
-  return ErrorCode::none;
-}
-
-// The answer comes with accept() or reject().
-void gateway_state::take_in(const session_id& from, policy::request_key key,
-                            policy::body_hash body,
-                            const frame<Submit>& request) {
-  auto& record = requests_.add(std::move(key), body);
-  record.owner = from;
-  record.on_disconnect = request->on_disconnect();
-  record.at_end = answers_at_end(*request);
-  sessions_.opened(from, record.number);
-  self_->send(links_.publisher, open_atom::value, record.number, request);
-  const auto turn = next_preparer_++ % links_.preparers.size();
-  self_->send(links_.preparers[turn], record.number, request);
-}
-
-void gateway_state::attach(const session_id& from,
-                           policy::request_record& known) {
-  if (known.phase != request_phase::ended && !change_owner(known, from))
-    return turn_away(from, known.key.id.to_wire(),
-                     ErrorCode::too_many_requests);
-  known.attached = true;
-  if (known.phase != request_phase::preparing)
-    answer_attached(from, known);
-}
-
-bool gateway_state::change_owner(policy::request_record& record,
-                                 const session_id& to) {
-  if (record.owner == to)
-    return true;
-  if (!sessions_.may_open(to))
-    return false;
-  sessions_.closed(record.owner, record.number);
-  sessions_.opened(to, record.number);
-  record.owner = to;
-  return true;
-}
-
-// Only the publisher knows how far the stream has come.
-void gateway_state::answer_attached(const session_id& to,
-                                    const policy::request_record& record) {
-  self_
-      ->request(links_.publisher, caf::infinite, open_atom::value,
-                record.number)
-      .then([this, to, id = record.key.id.to_wire(),
-             at_end = record.at_end](std::uint32_t next_seq) {
-        send(to, accepted_reply(id, {config_.epoch, true, next_seq, at_end}));
-      });
-}
-
-void gateway_state::turn_away(const session_id& to, const RequestId& id,
-                              ErrorCode code, std::string_view detail) {
-  count(metric::rejected, metric_kind::counter, 1,
-        "reason=\"" + std::string{to_string(code)} + "\"");
-  const bool worth_a_retry =
-      code == ErrorCode::queue_full || code == ErrorCode::too_many_requests;
-  send(to, rejected_reply(id, code, explain(code, detail),
-                          worth_a_retry ? config_.retry_after_ms : 0));
-}
-
-void gateway_state::accept(request_number request) {
-  auto* record = requests_.find(request);
-  if (!record)
-    return;
-  if (record->phase == request_phase::preparing)
-    requests_.advance(*record, request_phase::open);
-  if (!record->owner.empty())
-    send(record->owner,
-         accepted_reply(record->key.id.to_wire(),
-                        {config_.epoch, record->attached, 0, record->at_end}));
-  if (record->end_on_accept != FinishReason::none)
-    self_->send(links_.scheduler, cancel_atom::value, request,
-                record->end_on_accept);
-}
-
-void gateway_state::reject(request_number request, ErrorCode code,
-                           std::string text, std::uint32_t retry_after_ms) {
-  const auto* record = requests_.find(request);
-  if (!record)
-    return;
-  if (!record->owner.empty())
-    send(record->owner,
-         rejected_reply(record->key.id.to_wire(), code,
-                        text.empty() ? explain(code) : std::move(text),
-                        retry_after_ms));
-  self_->send(links_.publisher, reject_atom::value, request);
-  forget(request);
-}
-
 // -- the ends of requests -----------------------------------------------------
 
 void gateway_state::cancel(const session_id& from, const frame<Cancel>& what) {
-  auto* record = requests_.find(key_of(*what));
+  auto* record = requests_.find(policy::key_of(*what));
   CancelledT answer;
   answer.id = std::make_unique<RequestId>(*what->id());
   answer.found = record && record->phase != request_phase::ended;
@@ -302,78 +174,10 @@ void gateway_state::drain() {
 // -- replay -------------------------------------------------------------------
 
 void gateway_state::replay(const session_id& from, const frame<Replay>& what) {
-  if (const auto* record = requests_.find(key_of(*what)))
+  if (const auto* record = requests_.find(policy::key_of(*what)))
     self_->send(links_.publisher, from, record->number, what);
   else
     send(from, gap_reply(*what->id(), what->from_seq(), 0));
-}
-
-// -- questions ----------------------------------------------------------------
-
-void gateway_state::query(const session_id& from,
-                          const frame<Query>& question) {
-  switch (question->kind()) {
-  case QueryKind::health:
-    return answer_health(from, question->correlation());
-  case QueryKind::stats:
-    return answer_stats(from, question->correlation());
-  case QueryKind::models:
-    return answer_models(from, question->correlation());
-  }
-}
-
-void gateway_state::answer_health(const session_id& to,
-                                  std::uint64_t correlation) {
-  const auto answer = [this, to, correlation](const health_report& report) {
-    HealthT health;
-    health.correlation = correlation;
-    health.state = report.state;
-    health.version = config_.version;
-    health.epoch = config_.epoch;
-    health.uptime_ms = report.uptime_ms;
-    health.last_step_age_ms = report.last_step_age_ms;
-    health.last_decision_age_ms = report.last_decision_age_ms;
-    health.running = report.running;
-    health.waiting = report.waiting;
-    health.text = report.text;
-    send(to, pack_reply<Health>(health));
-  };
-  const auto silence = [answer](const caf::error&) {
-    answer({.state = HealthState::failing,
-            .text = "the supervisor does not answer"});
-  };
-  self_->request(links_.supervisor, config_.report_timeout, report_atom::value)
-      .then(answer, silence);
-}
-
-void gateway_state::answer_stats(const session_id& to,
-                                 std::uint64_t correlation) {
-  const auto answer = [this, to, correlation](const metric_snapshot& all) {
-    StatsT stats;
-    stats.correlation = correlation;
-    for (const auto& metric : all.values) {
-      auto row = std::make_unique<MetricT>();
-      row->name = metric.name;
-      row->labels = metric.labels;
-      row->value = metric.value;
-      stats.metrics.push_back(std::move(row));
-    }
-    send(to, pack_reply<Stats>(stats));
-  };
-  const auto silence = [this, to](const caf::error&) {
-    send(to, refused_reply(ErrorCode::internal, "The meter does not answer."));
-  };
-  self_->request(links_.meter, config_.report_timeout, report_atom::value)
-      .then(answer, silence);
-}
-
-void gateway_state::answer_models(const session_id& to,
-                                  std::uint64_t correlation) {
-  ModelsT answer;
-  answer.correlation = correlation;
-  for (const auto& model : config_.models)
-    answer.models.push_back(std::make_unique<ModelInfoT>(model));
-  send(to, pack_reply<Models>(answer));
 }
 
 // -- time ---------------------------------------------------------------------

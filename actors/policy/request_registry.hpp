@@ -18,6 +18,13 @@ struct request_key {
   bool operator==(const request_key&) const = default;
 };
 
+/// Of a message that names a request: Submit, Cancel, Replay.
+template <class Message>
+request_key key_of(const Message& message) {
+  return {message.tenant() ? message.tenant()->str() : std::string{},
+          messages::request_id::from(*message.id())};
+}
+
 struct request_key_hash {
   std::size_t operator()(const request_key& key) const noexcept {
     return std::hash<std::string>{}(key.tenant) * 31u ^
