@@ -59,7 +59,7 @@ struct scheduling_section {
   std::uint32_t step_tokens = 512;  // positions in one step
   std::uint32_t pipeline_depth = 2; // steps planned ahead, the running included
   std::chrono::milliseconds itl_target{0}; // longest step; 0: any
-  std::uint32_t decode_share = 75;         // percent, while prompts wait
+  std::uint32_t decode_share = 78;         // percent, while prompts wait
   std::string reserve = "prompt";          // pages, when a request starts
   bool fair_share = true;                  // between tenants, by service
 };

@@ -22,7 +22,7 @@ struct lane_limits {
   std::uint32_t pipeline_depth = 2; // plans on their way at once
   std::uint32_t page_tokens = 16;   // positions per KV page
   instant itl_target{0};            // longest step of decodes; 0: any
-  double decode_share = 0.75;       // see step_budget
+  double decode_share = 0.78;       // see step_budget
   cost_coefficients costs;          // to start from
 
   step_budget budget() const { return {step_tokens, itl_target, decode_share}; }

@@ -14,7 +14,7 @@ struct step_budget {
   std::uint32_t step_tokens = 512; // most positions
   instant itl_target{0};           // longest step while streams decode; 0: any
   // Of the time, what decodes keep while prompts wait; above 0, at most 1.
-  double decode_share = 0.75;
+  double decode_share = 0.78;
 };
 
 /// A prompt that is not computed to its end.

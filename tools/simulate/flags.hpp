@@ -20,7 +20,7 @@ struct flags {
   simulation_settings settings;
   std::string reserve = "full";
   double itl_target_ms = 0;
-  double decode_share_percent = 75;
+  double decode_share_percent = 78;
   double overhead_us = 100;
   double goal_ttft_ms = 2000;
   double goal_itl_ms = 200;
