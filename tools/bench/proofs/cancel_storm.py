@@ -19,7 +19,8 @@ MODEL = "llama-160m"
 # Steps that were planned already may still give tokens, two sequences each;
 # and answers come by another socket than tokens.
 MOST_AFTER = 8
-STATES = ("waiting", "in the prompt", "decoding", "done before")
+STATES = ("waiting", "in the prompt", "decoding", "done before",
+          "after giving way")  # pages: perhaps without them, or swapped
 
 
 def add_options(add: Any) -> None:
@@ -59,6 +60,8 @@ class Cancelled(Track):
             return STATES[3]
         if self.receipt is None or self.receipt.steps == 0:
             return STATES[0]
+        if self.receipt.preemptions > 0:
+            return STATES[4]
         return STATES[2] if self.receipt.generated_tokens else STATES[1]
 
 
