@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Prints what each CUDA kernel takes on each GPU, from a build's log, and fails
-if one spills registers or was not compiled for every GPU. Without a log it only
-tests itself.
+"""Prints what each CUDA kernel takes on each GPU, from what a build has left
+beside its objects, and fails if one spills registers or was not compiled for
+every GPU. Without a folder it only tests itself.
 
-    cmake --build --preset release 2>&1 | tee nvcc.log
-    tests/kernels/cuda/check_resources.py nvcc.log [--json]
+    cmake --build --preset release
+    tests/kernels/cuda/check_resources.py build/release/kernels/cuda [--json]
 """
 
 import argparse
 import collections
 import json
+import pathlib
 import re
 import subprocess
 import sys
@@ -37,6 +38,13 @@ def read(lines):
     return dict(kernels)
 
 
+def lines_of(built):
+    """The reports beside the objects that there are."""
+    for log in sorted(built.rglob("*.cu.o.log")):
+        if log.with_suffix("").exists():
+            yield from log.read_text().splitlines()
+
+
 def faults_of(kernels):
     gpus = {gpu for each in kernels.values() for gpu in each}
     for name, each in kernels.items():
@@ -60,18 +68,24 @@ def short(name):
     """Without parameters and our own namespaces."""
     name = name.replace("(anonymous namespace)::", "")
     name = name.replace("sluice::cuda::", "").removeprefix("void ")
-    name = re.sub(r"\(sluice::\w+\)", "", name)  # of an enumerator
+    name = re.sub(r"\([\w:]+\)(?=\d)", "", name)  # of an enumerator
     return re.sub(r"\(.*", "", name)
+
+
+def text_of(taken):
+    """Registers, and the bytes that are spilled."""
+    spilled = taken.get("spilled")
+    return str(taken.get("registers", "-")) + (f"+{spilled}" if spilled else "")
 
 
 def print_table(kernels):
     names = demangled(sorted(kernels))
     gpus = sorted({gpu for each in kernels.values() for gpu in each})
-    print("registers".rjust(8 * len(gpus)), " kernel")
+    print("registers+spilled bytes".rjust(8 * len(gpus)), " kernel")
     print("".join(gpu.rjust(8) for gpu in gpus))
     for mangled, name in sorted(names.items(), key=lambda each: each[1]):
-        counts = [kernels[mangled].get(gpu, {}).get("registers") for gpu in gpus]
-        print("".join(str(n or "-").rjust(8) for n in counts), "", short(name))
+        taken = [text_of(kernels[mangled].get(gpu, {})) for gpu in gpus]
+        print("".join(text.rjust(8) for text in taken), "", short(name))
     print(f"{len(kernels)} kernels for {', '.join(gpus)}")
 
 
@@ -98,19 +112,20 @@ def self_test():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("log", type=argparse.FileType(), nargs="?")
+    parser.add_argument("built", type=pathlib.Path, nargs="?")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     self_test()
-    if options.log is None:
+    if options.built is None:
         return 0
-    kernels = read(options.log)
+    kernels = read(lines_of(options.built))
+    if not kernels:
+        print(f"there is no report of a kernel in {options.built}")
+        return 1
     if options.json:
         print(json.dumps(kernels))
-    elif kernels:
-        print_table(kernels)
     else:
-        print("no kernel was compiled: the build was up to date")
+        print_table(kernels)
     faults = list(faults_of(kernels))
     for fault in faults:
         print(fault, file=sys.stderr)
