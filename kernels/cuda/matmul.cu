@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/check.hpp"
+#include "kernels/cuda/matmul_library.hpp"
 #include "kernels/cuda/matmul_start.hpp"
 #include "kernels/cuda/ops.hpp"
 
@@ -8,8 +9,8 @@
 #include <vector>
 
 // The op: checks, and one launch for the projections of one form. Both modes
-// of determinism run the same kernels: strict costs at most what the tall
-// kernel's totals cost, and `fast` waits for figures that say what pays.
+// of determinism run the same kernels, cut differently; fast mode leaves long
+// prompts to a library where it can.
 
 namespace sluice::cuda {
 
@@ -69,12 +70,12 @@ void check(const matmul_args& args) {
 }
 
 // Asked once: all devices of a process are alike.
-std::size_t shared_bytes_of_a_block() {
-  static const std::size_t bytes = [] {
+const device_facts& first_device() {
+  static const device_facts facts = [] {
     const auto all = devices();
-    return all.empty() ? std::size_t{0} : std::size_t{all[0].shared_bytes};
+    return all.empty() ? device_facts{.processors = 1} : all[0];
   }();
-  return bytes;
+  return facts;
 }
 
 std::int32_t narrow(std::int64_t value) {
@@ -91,10 +92,12 @@ matmul_plan plan_for(const matmul_args& args, projections some) {
        .rows = std::span{rows}.first(some.size()),
        .columns = args.x.columns,
        .workspace_bytes = args.workspace ? args.workspace_bytes : 0,
-       .shared_bytes = shared_bytes_of_a_block()});
+       .shared_bytes = first_device().shared_bytes,
+       .mode = args.mode,
+       .processors = first_device().processors});
 }
 
-matmul_part part_for(const device_projection& one, int parts) {
+matmul_part part_for(const device_projection& one, int slices, int parts) {
   const auto& weight = one.weight;
   return {.weight = weight.data,
           .bias = one.bias,
@@ -103,7 +106,7 @@ matmul_part part_for(const device_projection& one, int parts) {
           .tile_bytes = tile_bytes(layout_of(weight.form), weight.columns),
           .rows = narrow(weight.rows),
           .tiles = narrow(tiles_of(weight.rows)),
-          .slices = matmul_slices(weight.form, weight.rows, weight.columns),
+          .slices = slices,
           .parts = parts};
 }
 
@@ -139,7 +142,7 @@ matmul_job job_for(const matmul_args& args, projections some,
                  .parts = {}};
   std::int64_t block = 0;
   for (std::size_t i = 0; i < some.size(); ++i) {
-    job.parts[i] = part_for(some[i], plan.parts[i]);
+    job.parts[i] = part_for(some[i], plan.slices[i], plan.parts[i]);
     job.parts[i].first_block = block;
     block += plan.blocks[i];
   }
@@ -178,8 +181,10 @@ void matmul(const matmul_args& args, stream& in) {
   for (const auto form : forms) {
     std::vector<device_projection> same;
     std::copy_if(args.projections.begin(), args.projections.end(),
-                 std::back_inserter(same),
-                 [form](const auto& one) { return one.weight.form == form; });
+                 std::back_inserter(same), [&](const auto& one) {
+                   return one.weight.form == form &&
+                          !multiply_by_library(args, one, in);
+                 });
     for (std::size_t first = 0; first < same.size();
          first += most_projections) {
       const auto some = projections{same}.subspan(

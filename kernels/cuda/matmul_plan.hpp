@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/cuda/determinism.hpp"
 #include "kernels/cuda/device_weight.hpp"
 
 #include <cstddef>
@@ -8,7 +9,8 @@
 #include <span>
 
 // How a matmul is cut into blocks: pure functions of shapes. Only `slices`
-// bears on results; all else may change with speed alone in mind.
+// bears on results; all else may change with speed alone in mind. In fast mode
+// slices are chosen as freely.
 
 namespace sluice::cuda {
 
@@ -34,11 +36,12 @@ constexpr std::int64_t slice_begin(std::int64_t groups, int slices, int slice) {
 /// share a tile meet in the workspace.
 struct matmul_plan {
   int tile_tokens = 0; // 8: skinny; 16, 32, 64 or 128: tall
-  int parts[most_projections] = {1, 1, 1, 1}; // blocks that share a tile; they
-                                              // divide the slices
-  std::int64_t blocks[most_projections] = {}; // of each projection
-  std::size_t workspace_bytes = 0;            // that it uses
-  std::size_t shared_bytes = 0;               // of a block
+  int slices[most_projections] = {1, 1, 1, 1}; // of K
+  int parts[most_projections] = {1, 1, 1, 1};  // blocks that share a tile; they
+                                               // divide the slices
+  std::int64_t blocks[most_projections] = {};  // of each projection
+  std::size_t workspace_bytes = 0;             // that it uses
+  std::size_t shared_bytes = 0;                // of a block
   int tile_sum_bytes = 0; // of one slice of a tile of the output
 
   bool skinny() const { return tile_tokens == 8; }
@@ -55,6 +58,8 @@ struct matmul_shape {
   std::int64_t columns = 0;           // K
   std::size_t workspace_bytes = 0;    // at hand; may be 0
   std::size_t shared_bytes = 0;       // that a block may have
+  determinism mode = determinism::strict;
+  int processors = 132; // fast mode looks at them; an H100's
 };
 
 matmul_plan plan_matmul(const matmul_shape& shape);

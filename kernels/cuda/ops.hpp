@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/cuda/determinism.hpp"
 #include "kernels/cuda/device_weight.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/ops.hpp"
@@ -150,18 +151,13 @@ std::size_t attention_workspace_bytes(std::int64_t rows,
                                       std::int64_t longest);
 void paged_attention(const attention_args& args, stream& in);
 
-/// How freely kernels may order their sums.
-enum class determinism : std::uint8_t {
-  strict, // by weight shape alone: contract 1
-  fast    // as is fastest for the number of rows
-};
-
 /// out = x * weight^T + bias for every projection. The weights are widened to
 /// the operand's type (block scales apply in f32 to each block's sum) and
 /// multiplied on tensor cores with f32 sums. K is cut into slices whose number
 /// depends on the weight's shape alone; each is summed in K order and slices
 /// are added in order, the same way for every M. w8a8: int32 sums, times both
-/// scales.
+/// scales. In fast mode the number of slices is chosen for M and the GPU, and
+/// long prompts of bf16, f16 and w8a8 go to cuBLASLt, if the machine has it.
 struct matmul_args {
   operand x; // [M, K], of operand_type() of every weight
   std::span<const device_projection> projections;
@@ -170,8 +166,12 @@ struct matmul_args {
   std::size_t workspace_bytes = 0; // matmul_workspace_bytes
   determinism mode = determinism::strict;
 };
+
+/// Of fast mode it has room for what cuBLASLt needs, too, which is done without
+/// where there is less.
 std::size_t matmul_workspace_bytes(std::int64_t most_rows,
-                                   std::int64_t most_outputs);
+                                   std::int64_t most_outputs,
+                                   determinism mode = determinism::strict);
 void matmul(const matmul_args& args, stream& in);
 
 /// Copies pages of the cache, K, V and scales of one layer.

@@ -56,7 +56,8 @@ public:
         transformer_{arch(), upload_weights(*model_, place.stream),
                      place.options.mode},
         cache_{shape_of(arch(), options), options.host_slots},
-        scratch_{arch(), options.max_step_tokens, place.stream},
+        scratch_{arch(), options.max_step_tokens, place.options.mode,
+                 place.stream},
         input_{options.max_step_tokens,
                longest_table(arch(), options),
                {.head_dim = arch().head_dim,
@@ -127,8 +128,8 @@ cuda_device::kv_bytes_beside(const loaded_model& model,
       find(options_.index), // with what is free now
       {.gpu_fraction = options_.memory_percent / 100.0,
        .weight_bytes = cuda_weight_bytes(model),
-       .scratch_bytes =
-           cuda_scratch::bytes_for(model.arch, options.max_step_tokens),
+       .scratch_bytes = cuda_scratch::bytes_for(
+           model.arch, options.max_step_tokens, options_.mode),
        .page_bytes = kv_page_bytes(shape_of(model.arch, one_page))});
   if (const auto* shortage = std::get_if<cuda::memory_shortage>(&plan))
     throw cuda::out_of_device_memory{shortage->text};

@@ -56,22 +56,23 @@ std::int64_t rows_of_logits(std::int64_t vocab, std::int64_t max_tokens) {
 } // namespace
 
 cuda_scratch::cuda_scratch(const architecture& arch, std::uint32_t max_tokens,
-                           cuda::stream& in)
-    : memory_{bytes_for(arch, max_tokens)} {
-  place(arch, max_tokens, memory_.data());
+                           cuda::determinism mode, cuda::stream& in)
+    : memory_{bytes_for(arch, max_tokens, mode)} {
+  place(arch, max_tokens, mode, memory_.data());
   in.fill(matmul_workspace, 0, matmul_workspace_bytes);
 }
 
 std::uint64_t cuda_scratch::bytes_for(const architecture& arch,
-                                      std::uint32_t max_tokens) {
+                                      std::uint32_t max_tokens,
+                                      cuda::determinism mode) {
   require(max_tokens > 0, "lane: a step holds at least one token; raise "
                           "max_step_tokens");
   cuda_scratch sizes;
-  return sizes.place(arch, max_tokens, nullptr);
+  return sizes.place(arch, max_tokens, mode, nullptr);
 }
 
 std::uint64_t cuda_scratch::place(const architecture& a, std::int64_t rows,
-                                  std::byte* base) {
+                                  cuda::determinism mode, std::byte* base) {
   const std::int64_t attention = std::int64_t{a.heads} * a.head_dim;
   const std::int64_t qkv_width =
       attention + 2 * std::int64_t{a.kv_heads} * a.head_dim;
@@ -93,7 +94,7 @@ std::uint64_t cuda_scratch::place(const architecture& a, std::int64_t rows,
   cos_sin = parts.floats(rows * a.rope.rotary_dim);
   const auto widest = std::max(
       {std::int64_t{a.vocab}, qkv_width, 2 * ffn, std::int64_t{a.hidden}});
-  matmul_workspace_bytes = cuda::matmul_workspace_bytes(rows, widest);
+  matmul_workspace_bytes = cuda::matmul_workspace_bytes(rows, widest, mode);
   matmul_workspace = parts.take(matmul_workspace_bytes);
   attention_workspace_bytes = cuda::attention_workspace_bytes(
       rows, rows, a.heads, a.head_dim, a.context);

@@ -13,14 +13,16 @@ namespace sluice {
 class cuda_scratch {
 public:
   /// @param max_tokens  positions of the largest step, > 0.
+  /// @param mode        of its matmuls, which want more room in fast mode.
   /// @throws contract_violation for 0, cuda::out_of_device_memory,
   ///         cuda::device_error.
   cuda_scratch(const architecture& arch, std::uint32_t max_tokens,
-               cuda::stream& in);
+               cuda::determinism mode, cuda::stream& in);
 
   /// @return bytes that a scratch of this size takes.
   static std::uint64_t bytes_for(const architecture& arch,
-                                 std::uint32_t max_tokens);
+                                 std::uint32_t max_tokens,
+                                 cuda::determinism mode);
 
   cuda::device_rows residual; // [max_tokens, hidden]
   cuda::device_rows update;   // [max_tokens, hidden]
@@ -43,7 +45,7 @@ public:
 
 private:
   std::uint64_t place(const architecture& arch, std::int64_t rows,
-                      std::byte* base);
+                      cuda::determinism mode, std::byte* base);
 
   cuda_scratch() = default;
   cuda::device_memory memory_;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/check.hpp"
+#include "kernels/cuda/matmul_library.hpp"
+#include "kernels/cuda/matmul_plan.hpp"
 #include "tests/kernels/cuda/matmul_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -64,6 +66,25 @@ void check_rows(const matmul_problem& all, std::span<const std::int64_t> counts,
       BOOST_TEST(same_bits(all.run(0, count, shared), wanted),
                  what << ", " << count << " rows, workspace " << shared);
     }
+}
+
+matmul_problem long_prompt(dtype type, std::int64_t n) {
+  matmul_problem one{type, library_rows + 1, n, type == dtype::w8a8 ? 80 : 64};
+  one.bias.clear();
+  one.mode = determinism::fast;
+  return one;
+}
+
+// With room for some rows of the weight at a time; n a multiple of 4.
+std::vector<float> by_library(const matmul_problem& one,
+                              std::int64_t strip_rows) {
+  stream work;
+  matmul_call call{work, {&one, 1}, 0, one.x.rows, true, one.weight.rows};
+  call.args.workspace_bytes =
+      counter_bytes + library_workspace_bytes +
+      static_cast<std::size_t>(strip_rows) * one.x.row_size;
+  BOOST_TEST(multiply_by_library(call.args, call.projections[0], work));
+  return call.out(0);
 }
 
 } // namespace
@@ -142,11 +163,69 @@ BOOST_AUTO_TEST_CASE(a_bias_may_be_missing) {
              tolerance);
 }
 
-BOOST_AUTO_TEST_CASE(fast_mode_computes_the_same_products) {
-  matmul_problem one{dtype::q4_0, 9, 20, 512};
-  const auto strict = one.run(0, 9);
+BOOST_AUTO_TEST_CASE(fast_mode_agrees_with_the_oracle) {
+  for (const auto type : {dtype::bf16, dtype::f16, dtype::q8_0, dtype::q4_0,
+                          dtype::q4_k, dtype::q6_k, dtype::q2_k, dtype::w8a8})
+    for (const std::int64_t m : {1, 8, 9, 40}) {
+      matmul_problem one{type, m, 20, 1280};
+      one.mode = determinism::fast;
+      const auto off =
+          difference(one.run(0, m), oracle(one.weight, one.x, one.bias));
+      BOOST_TEST(off <= tolerance, name(type) << " m=" << m << ": " << off);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(fast_mode_projects_several_weights) {
+  for (const std::int64_t m : {2, 20}) {
+    std::vector<matmul_problem> problems;
+    for (const std::int64_t n : {40, 150, 18})
+      problems.emplace_back(dtype::bf16, m, n, 1040).mode = determinism::fast;
+    const auto together = run_together(problems);
+    for (std::size_t i = 0; i < problems.size(); ++i) {
+      const auto& one = problems[i];
+      BOOST_TEST(difference(together[i], oracle(one.weight, one.x, one.bias)) <=
+                 tolerance);
+    }
+  }
+}
+
+// Where there is a library: weights in strips of 128 rows and whole, odd sizes.
+BOOST_AUTO_TEST_CASE(long_prompts_may_go_to_a_library) {
+  if (library_name().empty())
+    return;
+  for (const auto type : {dtype::bf16, dtype::f16, dtype::w8a8}) {
+    const auto one = long_prompt(type, 152);
+    const auto wanted = oracle(one.weight, one.x, one.bias);
+    for (const std::int64_t rows : {128, 256})
+      BOOST_TEST(difference(by_library(one, rows), wanted) <= tolerance,
+                 name(type) << ", strips of " << rows);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(long_prompts_of_whole_numbers_are_exact) {
+  auto one = long_prompt(dtype::w8a8, 20);
+  one.bias = uniform_floats(20, 5);
+  one.mode = determinism::strict;
+  const auto strict = one.run(0, one.x.rows);
   one.mode = determinism::fast;
-  BOOST_TEST(difference(one.run(0, 9), strict) <= tolerance);
+  BOOST_TEST(same_bits(one.run(0, one.x.rows), strict));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_the_librarys_is_left_to_our_kernels) {
+  stream work;
+  const auto is_taken = [&](const matmul_problem& one, std::int64_t rows) {
+    matmul_call call{work, {&one, 1}, 0, rows, true, 20};
+    return multiply_by_library(call.args, call.projections[0], work);
+  };
+  auto one = long_prompt(dtype::bf16, 20);
+  BOOST_TEST(is_taken(one, library_rows) == !library_name().empty());
+  BOOST_TEST(!is_taken(one, library_rows - 1));
+  one.bias = uniform_floats(20, 5);
+  BOOST_TEST(!is_taken(one, library_rows));
+  BOOST_TEST(!is_taken(long_prompt(dtype::q4_0, 20), library_rows));
+  one = long_prompt(dtype::bf16, 20);
+  one.mode = determinism::strict;
+  BOOST_TEST(!is_taken(one, library_rows));
 }
 
 BOOST_AUTO_TEST_CASE(non_finite_input_stays_in_its_row) {

@@ -175,7 +175,8 @@ inline matmul_call::matmul_call(cuda::stream& in,
       .projections = projections,
       .mode = problems[0].mode};
   if (shared) {
-    args.workspace_bytes = cuda::matmul_workspace_bytes(count, outputs);
+    args.workspace_bytes =
+        cuda::matmul_workspace_bytes(count, outputs, args.mode);
     workspace.emplace_back(in, args.workspace_bytes);
     in.fill(workspace[0].data(), 0, args.workspace_bytes);
     in.wait();

@@ -139,6 +139,57 @@ BOOST_AUTO_TEST_CASE(every_plan_fits_its_processor) {
           }
 }
 
+BOOST_AUTO_TEST_CASE(fast_mode_cuts_as_the_gpu_likes) {
+  const auto fast = [](std::int64_t tokens, std::vector<std::int64_t> rows,
+                       std::int64_t columns, int processors = 132) {
+    return plan_matmul(
+        {.form = weight_form::bf16,
+         .tokens = tokens,
+         .rows = rows,
+         .columns = columns,
+         .workspace_bytes = matmul_workspace_bytes(tokens, 28672),
+         .shared_bytes = hopper_shared,
+         .mode = determinism::fast,
+         .processors = processors});
+  };
+  // q, k and v together have 384 tiles of 16 rows; 8 warps a processor.
+  const auto q_k_v = fast(1, {4096, 1024, 1024}, 4096);
+  for (int i = 0; i < 3; ++i)
+    BOOST_TEST(q_k_v.slices[i] == 4);
+  BOOST_TEST(fast(1, {4096}, 4096, 16).slices[0] == 1);
+  // 32 tiles for 132 processors; 64; as many as there are; one more.
+  BOOST_TEST(fast(64, {4096}, 4096).parts[0] == 4);
+  BOOST_TEST(fast(64, {8192}, 4096).parts[0] == 2);
+  BOOST_TEST(fast(64, {128 * 132}, 4096).parts[0] == 1);
+  BOOST_TEST(fast(64, {128 * 133}, 4096).parts[0] > 1);
+  BOOST_TEST(fast(64, {4096}, 256).parts[0] == 1); // K is one group
+  BOOST_TEST(fast(4096, {4096}, 4096).parts[0] == 1);
+}
+
+BOOST_AUTO_TEST_CASE(fast_plans_fit_too) {
+  for (const auto form : forms)
+    for (const auto shared : {hopper_shared, ada_shared})
+      for (const std::int64_t tokens : {1, 8, 16, 64, 100, 512, 4096})
+        for (const std::int64_t n : {16, 1024, 4096, 28672})
+          for (const std::size_t workspace :
+               {std::size_t{0}, matmul_workspace_bytes(tokens, n)}) {
+            const std::int64_t rows[] = {n};
+            const auto p = plan_matmul({.form = form,
+                                        .tokens = tokens,
+                                        .rows = rows,
+                                        .columns = 8192,
+                                        .workspace_bytes = workspace,
+                                        .shared_bytes = shared,
+                                        .mode = determinism::fast});
+            BOOST_TEST(p.shared_bytes <= shared);
+            BOOST_TEST(p.workspace_bytes <= workspace);
+            BOOST_TEST(p.slices[0] % p.parts[0] == 0);
+            if (p.parts[0] > 1)
+              BOOST_TEST(p.blocks[0] / p.parts[0] * 4 <=
+                         std::int64_t{counter_bytes});
+          }
+}
+
 // Two blocks of 128 tokens, with their totals, or three of up to 64.
 BOOST_AUTO_TEST_CASE(blocks_are_small_enough_to_share_a_processor) {
   constexpr int processor = 228 << 10;
