@@ -3,6 +3,7 @@
 
 #include "model/gguf_writer.hpp"
 #include "model/random_weights.hpp"
+#include "model/synth_shapes.hpp"
 #include "model/weight_names.hpp"
 
 #include <algorithm>
@@ -12,45 +13,12 @@ namespace sluice {
 
 namespace {
 
-struct synth_shape {
-  std::string_view name;
-  std::uint32_t hidden, layers, heads, kv_heads, ffn, context;
-  float norm_epsilon, rope_theta;
-  std::uint32_t experts = 0;      ///< 0: a dense feed-forward layer
-  std::uint32_t experts_used = 0; ///< per token
-};
-
-constexpr std::uint32_t vocabulary_size = 32'000;
-
-// The published configurations of JackFram/llama-160m, TinyLlama 1.1B and
-// Llama-3.1-8B, with the vocabulary of Llama 2; mixtral-small is our own.
-constexpr synth_shape shapes[] = {
-    {"llama-160m", 768, 12, 12, 12, 3'072, 2'048, 1e-6f, 10'000},
-    {"llama-1b", 2'048, 22, 32, 4, 5'632, 2'048, 1e-5f, 10'000},
-    {"llama-8b", 4'096, 32, 32, 8, 14'336, 131'072, 1e-5f, 500'000},
-    {"mixtral-small", 1'024, 8, 16, 4, 2'048, 4'096, 1e-5f, 1'000'000, 8, 2},
-};
-
-std::string shape_list() {
-  std::string list;
-  for (const auto& shape : shapes)
-    list.append(list.empty() ? "" : ", ").append(shape.name);
-  return list;
-}
-
-const synth_shape& find_shape(const std::string& name) {
-  for (const auto& shape : shapes)
-    if (shape.name == name)
-      return shape;
-  throw model_error(model_fault::unsupported, {name, ""}, "unknown shape",
-                    "known shapes: " + shape_list());
-}
-
 /// Declares tensors while remembering how to fill them, then fills them.
 class synthesizer {
 public:
   synthesizer(const synth_options& options, const std::filesystem::path& path)
-      : shape_(find_shape(options.shape)), options_(options), writer_(path) {}
+      : shape_(find_synth_shape(options.shape)), options_(options),
+        writer_(path) {}
 
   void run() {
     add_keys();
@@ -106,7 +74,7 @@ void synthesizer::add_keys() {
                   shape_.norm_epsilon);
   writer_.add_u32("llama.rope.dimension_count", shape_.hidden / shape_.heads);
   writer_.add_f32("llama.rope.freq_base", shape_.rope_theta);
-  writer_.add_u32("llama.vocab_size", vocabulary_size);
+  writer_.add_u32("llama.vocab_size", synth_vocabulary_size);
   if (shape_.experts == 0)
     return;
   writer_.add_u32("llama.expert_count", shape_.experts);
@@ -114,7 +82,7 @@ void synthesizer::add_keys() {
 }
 
 void synthesizer::add_vocabulary() {
-  const auto vocabulary = make_synth_vocabulary(vocabulary_size);
+  const auto vocabulary = make_synth_vocabulary(synth_vocabulary_size);
   writer_.add_text("tokenizer.ggml.model", "llama");
   writer_.add_texts("tokenizer.ggml.tokens", vocabulary.pieces);
   writer_.add_f32s("tokenizer.ggml.scores", vocabulary.scores);
@@ -128,11 +96,11 @@ void synthesizer::add_vocabulary() {
 
 void synthesizer::declare_tensors() {
   const auto& names = names_for(checkpoint_format::gguf);
-  add_weight(std::string(names.embed), vocabulary_size, shape_.hidden, 1);
+  add_weight(std::string(names.embed), synth_vocabulary_size, shape_.hidden, 1);
   for (std::uint32_t layer = 0; layer < shape_.layers; ++layer)
     declare_layer(layer);
   ones(std::string(names.final_norm), shape_.hidden);
-  matrix(std::string(names.lm_head), vocabulary_size, shape_.hidden);
+  matrix(std::string(names.lm_head), synth_vocabulary_size, shape_.hidden);
 }
 
 void synthesizer::declare_layer(std::uint32_t layer) {
@@ -224,15 +192,9 @@ void synthesizer::fill(const tensor& tensor) {
 
 } // namespace
 
-std::vector<std::string_view> synth_shapes() {
-  std::vector<std::string_view> names;
-  for (const auto& shape : shapes)
-    names.push_back(shape.name);
-  return names;
-}
-
 void synth(const synth_options& options, const std::filesystem::path& path) {
-  if (options.type == dtype::w8a8 && find_shape(options.shape).experts > 0)
+  if (options.type == dtype::w8a8 &&
+      find_synth_shape(options.shape).experts > 0)
     throw model_error(model_fault::unsupported, {options.shape, ""},
                       "experts are not stored as w8a8", "choose another type");
   synthesizer(options, path).run();

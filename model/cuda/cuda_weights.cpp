@@ -3,6 +3,8 @@
 
 #include "kernels/check.hpp"
 #include "kernels/convert.hpp"
+#include "model/bare_model.hpp"
+#include "model/cuda/cuda_inventor.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -23,6 +25,8 @@ struct placement {
   std::uint64_t bytes = 0;
   std::function<void(std::span<std::byte>)> write; // on the host
   std::function<void(const std::byte*)> place;     // its device address
+  // Of a bare matrix, in the place of `write`: on the device.
+  std::function<void(cuda_inventor&, std::byte*, cuda::stream&)> invent;
 };
 
 /// Rows of a matrix, one by one, as bf16 or f16.
@@ -78,7 +82,12 @@ private:
          [&from, type = to.embed_type](std::span<std::byte> out) {
            narrow_rows(from, type, out);
          },
-         [&to](const std::byte* at) { to.embed = at; }});
+         [&to](const std::byte* at) { to.embed = at; },
+         [&from, type = to.embed_type](cuda_inventor& inventor, std::byte* at,
+                                       cuda::stream& in) {
+           inventor.embedding(type, from.rows, from.columns, at, in);
+         }});
+    leave_one(from);
   }
 
   void add_layer(const layer_weights& from, cuda_layer& to) {
@@ -127,7 +136,19 @@ private:
     placements_.push_back(
         {cuda::device_weight_bytes(form, from.rows, from.columns),
          [&from, form](std::span<std::byte> out) { pack(from, form, out); },
-         [&to](const std::byte* at) { to.data = at; }});
+         [&to](const std::byte* at) { to.data = at; },
+         [&from](cuda_inventor& inventor, std::byte* at, cuda::stream& in) {
+           inventor.weight(from.type, from.rows, from.columns, at, in);
+         }});
+    leave_one(from);
+  }
+
+  // Of the two ways to make the last array.
+  void leave_one(const matrix_view& from) {
+    if (is_bare(from))
+      placements_.back().write = nullptr;
+    else
+      placements_.back().invent = nullptr;
   }
 
   static void pack(const matrix_view& from, weight_form form,
@@ -164,19 +185,26 @@ cuda_weights upload_weights(const loaded_model& model, cuda::stream& in,
   loaded.memory = cuda::device_memory{total};
   std::uint64_t largest = 0;
   for (const auto& array : plan.placements())
-    largest = std::max(largest, array.bytes);
+    if (array.write)
+      largest = std::max(largest, array.bytes);
   const cuda::host_memory staging{largest};
+  cuda_inventor inventor;
   std::uint64_t done = 0;
   for (const auto& array : plan.placements()) {
     if (progress)
       progress(done, total);
     auto* at = loaded.memory.data() + done;
-    array.write({staging.data(), static_cast<std::size_t>(array.bytes)});
-    in.copy(at, staging.data(), array.bytes);
-    in.wait(); // the staging memory is free again
+    if (array.invent) {
+      array.invent(inventor, at, in);
+    } else {
+      array.write({staging.data(), static_cast<std::size_t>(array.bytes)});
+      in.copy(at, staging.data(), array.bytes);
+      in.wait(); // the staging memory is free again
+    }
     array.place(at);
     done += upload_plan::aligned(array.bytes);
   }
+  in.wait(); // for what the inventor has
   if (progress)
     progress(total, total);
   return loaded;
