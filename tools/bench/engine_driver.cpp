@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/bench/engine_driver.hpp"
 
+#include "kernels/check.hpp"
+#include "model/bare_model.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 #include <thread>
@@ -38,6 +41,23 @@ std::unique_ptr<compute_device> device_of(const driver_options& options) {
   return make_gpu_device(gpu);
 }
 
+std::shared_ptr<const loaded_model> model_of(const driver_options& options,
+                                             const engine& engine,
+                                             const progress_fn& progress) {
+  if (!options.shape.empty()) {
+    require(options.gpu.has_value(),
+            "bench: --shape makes weights on a GPU; choose --device cuda, or "
+            "write a file with sluice synth and give it as --model");
+    return bare_model({.shape = options.shape,
+                       .type = options.weight_type.value_or(dtype::bf16)});
+  }
+  load_options loading;
+  loading.progress = progress;
+  loading.packing = engine.packing();
+  loading.weight_type = options.weight_type;
+  return load_model(options.model, loading);
+}
+
 } // namespace
 
 engine_driver::engine_driver(driver_options options,
@@ -46,17 +66,16 @@ engine_driver::engine_driver(driver_options options,
   if (options_.threads == 0)
     options_.threads = std::max(1u, std::thread::hardware_concurrency());
   engine_ = std::make_unique<engine>(device_of(options_));
-  load_options loading;
-  loading.progress = progress;
-  loading.packing = engine_->packing();
-  const auto model = load_model(options_.model, loading);
+  const auto model = model_of(options_, *engine_, progress);
   vocabulary_ = model->arch.vocab;
   options_.tokens_each = std::min(options_.tokens_each, model->arch.context);
   lane_options lane;
   lane.page_tokens = page_tokens;
+  lane.kv_type = options_.kv_type;
   lane.kv_pages = options_.sequences * pages_of(options_.tokens_each);
   lane.max_step_tokens = std::max(options_.step_tokens, options_.sequences);
   lane_ = engine_->add_lane(model, lane);
+  work_ = step_work{*model, lane};
   engine_->pin_caller(); // after loading, which starts threads
 }
 
@@ -143,6 +162,7 @@ void engine_driver::run(messages::StepPlanT plan,
   const auto result = engine_->step(*messages::pack<messages::StepPlan>(plan));
   if (result->code() != messages::ErrorCode::none)
     throw std::runtime_error{"the step failed: " + result->text()->str()};
+  idle_seconds_ += static_cast<double>(result->idle_ns()) / 1e9;
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const auto& row = *result->rows()->Get(static_cast<unsigned>(i));
     if (row.code() != messages::ErrorCode::none)

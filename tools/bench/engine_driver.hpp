@@ -5,19 +5,24 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/select.hpp"
 #include "model/engine.hpp"
 #include "model/gpu.hpp"
 #include "tools/bench/measure.hpp"
+#include "tools/bench/step_work.hpp"
 
 namespace sluice::bench {
 
 struct driver_options {
   std::string model; // directory or .gguf file
+  std::string shape; // in its place: random weights, made on the GPU
   instruction_set isa = detect();
-  std::optional<gpu_options> gpu;  // computes in the CPU's place
+  std::optional<gpu_options> gpu;   // computes in the CPU's place
+  std::optional<dtype> weight_type; // that weights are rounded to on loading
+  dtype kv_type = dtype::f16;
   std::uint32_t threads = 0;       // 0: one a core
   std::uint32_t sequences = 1;     // at a time, at most
   std::uint32_t tokens_each = 512; // of a sequence, prompt and generated
@@ -39,6 +44,13 @@ public:
   engine_driver& operator=(const engine_driver&) = delete;
 
   machine facts() const;
+
+  /// Seconds that passed between steps, by the device's clock if it has one,
+  /// since the last time that this was asked.
+  double take_idle_seconds() { return std::exchange(idle_seconds_, 0); }
+
+  /// What steps must fetch and compute at least.
+  const step_work& work() const { return work_; }
 
   /// The most tokens that a sequence can have.
   std::uint32_t tokens_each() const { return options_.tokens_each; }
@@ -67,6 +79,8 @@ private:
 
   driver_options options_;
   std::unique_ptr<engine> engine_;
+  step_work work_;
+  double idle_seconds_ = 0;
   std::uint32_t lane_ = 0;
   std::uint32_t vocabulary_ = 0;
   std::uint64_t next_plan_ = 1;

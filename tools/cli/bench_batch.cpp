@@ -10,6 +10,7 @@
 #include "tools/cli/bench_output.hpp"
 #include "tools/cli/exit_code.hpp"
 #include "tools/cli/isa_flag.hpp"
+#include "tools/cli/model_types.hpp"
 #include "tools/cli/output.hpp"
 #include "tools/cli/progress_bar.hpp"
 
@@ -35,12 +36,33 @@ bench::batch_report measure(const bench::batch_plan& plan) {
   return report;
 }
 
+/// Of sums: a CPU always has the strict one.
+const char* mode_of(const bench::batch_plan& plan) {
+  return plan.gpu && !plan.gpu->strict ? "fast" : "strict";
+}
+
+std::string roofline_text(const bench::batch_report& report) {
+  const auto& limits = *report.limits;
+  auto text = line("Of what the GPU showed it can do (%.0f GB/s, bf16 %.0f "
+                   "TFLOPS, int8 %.0f TOPS):\n",
+                   limits.read / 1e9, limits.bf16 / 1e12, limits.int8 / 1e12);
+  for (const auto& row : report.rows)
+    text +=
+        line("  B %u: prompts %.0f%%, decoding %.0f%%, both %.0f%%; %.1f "
+             "generated tokens/s over both; idle between decodes %.1f%%\n",
+             row.batch, row.prompt_part() * 100, row.decode_part() * 100,
+             row.total_part() * 100, row.output_speed(), row.idle_part * 100);
+  return text;
+}
+
 /// As llama-batched-bench prints it, with the spread of decoding behind.
-std::string for_people(const bench::batch_report& report) {
-  auto text = line("%s, %.1f MiB of weights, %s kernels, %u threads\n",
-                   report.where.model.c_str(),
-                   static_cast<double>(report.where.weight_bytes) / (1 << 20),
-                   report.where.isa.c_str(), report.where.threads);
+std::string for_people(const bench::batch_plan& plan,
+                       const bench::batch_report& report) {
+  auto text =
+      line("%s, %.1f MiB of weights, %s kernels, %u threads, %s mode\n",
+           report.where.model.c_str(),
+           static_cast<double>(report.where.weight_bytes) / (1 << 20),
+           report.where.isa.c_str(), report.where.threads, mode_of(plan));
   text += "|    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |   T_TG s | "
           "S_TG t/s |      T s |    S t/s | +- TG |\n"
           "|-------|--------|------|--------|----------|----------|----------|-"
@@ -53,23 +75,32 @@ std::string for_people(const bench::batch_report& report) {
                  row.decode_seconds.median, row.decode_speed(),
                  row.total_seconds(), row.total_speed(),
                  100 * row.decode_seconds.mad / row.decode_seconds.median);
+  if (report.limits)
+    text += roofline_text(report);
   return text;
 }
 
-json row_json(const bench::batch_row& row) {
-  return {{"pp", row.prompt_tokens},
-          {"tg", row.decode_tokens},
-          {"pl", row.batch}, // as llama-batched-bench calls it
-          {"b", row.batch},
-          {"n_kv", row.kv_tokens()},
-          {"t_pp", row.prompt_seconds.median},
-          {"speed_pp", row.prompt_speed()},
-          {"t_tg", row.decode_seconds.median},
-          {"speed_tg", row.decode_speed()},
-          {"t", row.total_seconds()},
-          {"speed", row.total_speed()},
-          {"t_pp_spread", summary_json(row.prompt_seconds)},
-          {"t_tg_spread", summary_json(row.decode_seconds)}};
+json row_json(const bench::batch_row& row, bool on_gpu) {
+  json out{{"pp", row.prompt_tokens},
+           {"tg", row.decode_tokens},
+           {"pl", row.batch}, // as llama-batched-bench calls it
+           {"b", row.batch},
+           {"n_kv", row.kv_tokens()},
+           {"t_pp", row.prompt_seconds.median},
+           {"speed_pp", row.prompt_speed()},
+           {"t_tg", row.decode_seconds.median},
+           {"speed_tg", row.decode_speed()},
+           {"t", row.total_seconds()},
+           {"speed", row.total_speed()},
+           {"t_pp_spread", summary_json(row.prompt_seconds)},
+           {"t_tg_spread", summary_json(row.decode_seconds)}};
+  if (on_gpu)
+    out.update(json{{"part_pp", row.prompt_part()},
+                    {"part_tg", row.decode_part()},
+                    {"part", row.total_part()},
+                    {"idle_tg", row.idle_part},
+                    {"speed_output", row.output_speed()}});
+  return out;
 }
 
 json report_json(const bench::batch_plan& plan,
@@ -79,11 +110,17 @@ json report_json(const bench::batch_plan& plan,
                   {"isa", report.where.isa},
                   {"n_threads", report.where.threads},
                   {"weight_bytes", report.where.weight_bytes},
+                  {"mode", mode_of(plan)},
+                  {"kv_type", name(plan.kv_type)},
                   {"step_tokens", plan.step_tokens},
                   {"rounds", plan.rounds},
                   {"rows", json::array()}});
+  if (report.limits)
+    out["roofline"] = {{"read_gb_s", report.limits->read / 1e9},
+                       {"bf16_tflops", report.limits->bf16 / 1e12},
+                       {"int8_tops", report.limits->int8 / 1e12}};
   for (const auto& row : report.rows)
-    out["rows"].push_back(row_json(row));
+    out["rows"].push_back(row_json(row, report.limits.has_value()));
   return out;
 }
 
@@ -103,7 +140,7 @@ std::string plot_of(const bench::batch_report& report) {
 int run(const bench::batch_plan& plan, const bench_output_flags& output) {
   const auto report = measure(plan);
   print(output.as_json ? to_line(report_json(plan, report)) + "\n"
-                       : for_people(report));
+                       : for_people(plan, report));
   if (!output.plot.empty())
     write_file(output.plot, plot_of(report));
   return exit_done;
@@ -115,13 +152,27 @@ void add_bench_batch(CLI::App& bench, int& code) {
   auto* app = bench.add_subcommand(
       "batch", "Measure prompts and decoding of batches, on the engine alone");
   app->footer("The columns are llama-batched-bench's; medians of all rounds.\n"
-              "Example:\n"
-              "  sluice bench batch --model bench.gguf --b 1,8,32 --json");
+              "Examples:\n"
+              "  sluice bench batch --model bench.gguf --b 1,8,32 --json\n"
+              "  sluice bench batch --device cuda --shape llama-8b --quant "
+              "q4_0");
   auto plan = std::make_shared<bench::batch_plan>();
-  app->add_option("--model", plan->model,
-                  "Hugging Face directory or .gguf file")
-      ->required()
-      ->type_name("PATH");
+  auto* model = app->add_option("--model", plan->model,
+                                "Hugging Face directory or .gguf file")
+                    ->type_name("PATH");
+  app->add_option("--shape", plan->shape,
+                  "In the place of a model: random weights of llama-1b, "
+                  "llama-8b .., made on the GPU")
+      ->excludes(model)
+      ->type_name("NAME");
+  auto quant = std::make_shared<std::string>();
+  app->add_option("--quant", *quant,
+                  "Round weights to this type while loading; default: as "
+                  "stored, bf16 of a --shape")
+      ->type_name("TYPE");
+  auto cache = std::make_shared<std::string>("f16");
+  app->add_option("--kv-type", *cache, "Type of the KV cache; default f16")
+      ->type_name("TYPE");
   auto isa = std::make_shared<std::string>();
   add_isa_flag(*app, *isa);
   auto device = std::make_shared<std::string>("cpu");
@@ -155,7 +206,12 @@ void add_bench_batch(CLI::App& bench, int& code) {
       ->check(CLI::Range(0.0, 3600.0));
   const auto output = add_bench_output_flags(*app);
   app->final_callback([=, &code] {
+    if (plan->model.empty() && plan->shape.empty())
+      throw CLI::RequiredError{"--model or --shape"};
     plan->isa = isa_of(*isa);
+    if (!quant->empty())
+      plan->weight_type = parse_type(*quant);
+    plan->kv_type = parse_cache_type(*cache);
     if (*device == "cuda")
       plan->gpu = *gpu;
     code = run(*plan, *output);

@@ -39,14 +39,6 @@ const bench::model_shape& shape_of(const std::string& text) {
                             "'; known are: " + known};
 }
 
-dtype cache_type_of(const std::string& text) {
-  for (const auto type : {dtype::f32, dtype::f16, dtype::bf16, dtype::i8})
-    if (name(type) == text)
-      return type;
-  throw client::bad_request{"unknown cache type '" + text +
-                            "'; known are: f32, f16, bf16, i8"};
-}
-
 bench::kernel_plan plan_of(const kernel_flags& flags) {
   auto plan = flags.plan;
   plan.isa = isa_of(flags.isa);
@@ -63,7 +55,7 @@ bench::kernel_plan plan_of(const kernel_flags& flags) {
   for (const auto& text : flags.types)
     plan.types.push_back(parse_type(text));
   for (const auto& text : flags.cache_types)
-    plan.cache_types.push_back(cache_type_of(text));
+    plan.cache_types.push_back(parse_cache_type(text));
   const auto known = bench::op_names();
   for (const auto& op : plan.ops)
     if (std::find(known.begin(), known.end(), op) == known.end())
@@ -74,7 +66,7 @@ bench::kernel_plan plan_of(const kernel_flags& flags) {
 
 constexpr const char* columns =
     "op               type  layout  shape            M    us/run  spread"
-    "    GB/s    TOPS  limit   part\n";
+    "    GB/s    TOPS  limit   part";
 
 double spread_of(const bench::summary& values) {
   return values.median > 0 ? values.mad / values.median : 0;
@@ -88,15 +80,23 @@ double operations_per_second(const bench::kernel_row& row) {
   return row.what.operations / row.seconds.median;
 }
 
-std::string for_people(const bench::kernel_row& row) {
+// On a GPU rows of both modes follow each other.
+std::string mode_of(const bench::kernel_row& row) {
+  return row.cost ? line("  %-6s %+5.1f%%", row.what.mode.c_str(),
+                         row.cost->median * 100)
+                  : line("  %-6s", row.what.mode.c_str());
+}
+
+std::string for_people(const bench::kernel_row& row, bool on_gpu) {
   return line("%-16s %-5s %-6s %-14s %4lld %9.1f %6.1f%% %7.1f %7.3f  %-6s "
-              "%4.0f%%\n",
+              "%4.0f%%",
               row.what.op.c_str(), row.what.type.c_str(),
               row.what.layout.c_str(), row.what.shape.c_str(),
               static_cast<long long>(row.what.m), row.seconds.median * 1e6,
               spread_of(row.seconds) * 100, bytes_per_second(row) / 1e9,
               operations_per_second(row) / 1e12, row.bound.c_str(),
-              row.part.median * 100);
+              row.part.median * 100) +
+         (on_gpu ? mode_of(row) : std::string{}) + '\n';
 }
 
 std::string peak_line(const char* unit, const bench::summary& peak,
@@ -147,15 +147,26 @@ json row_json(const bench::kernel_row& row) {
                   {"gb_s", bytes_per_second(row) / 1e9},
                   {"tops", operations_per_second(row) / 1e12},
                   {"bound", row.bound},
-                  {"part", summary_json(row.part)}});
+                  {"part", summary_json(row.part)},
+                  {"mode", row.what.mode}});
+  if (row.cost)
+    out["cost_of_strictness"] = summary_json(*row.cost);
   return out;
 }
 
 /// What computed, as reports name it.
 struct place {
-  std::string device; // an instruction set or a GPU
-  std::string text;   // with its threads
+  std::string device;  // an instruction set or a GPU
+  std::string text;    // with its threads
+  std::string library; // of a GPU's fast mode
 };
+
+std::string gpu_heading(const place& where) {
+  return where.text + "; fast mode " +
+         (where.library.empty() ? "without a library"
+                                : "with " + where.library) +
+         "; cost: how much longer strict takes\n";
+}
 
 json report_json(const place& where, const bench::kernel_plan& plan,
                  const bench::kernel_report& all) {
@@ -167,6 +178,8 @@ json report_json(const place& where, const bench::kernel_plan& plan,
                   {"rounds", plan.rounds},
                   {"roofline", roofline_json(all.limits)},
                   {"rows", json::array()}});
+  if (!where.library.empty())
+    out["library"] = where.library;
   for (const auto& row : all.rows)
     out["rows"].push_back(row_json(row));
   return out;
@@ -188,19 +201,21 @@ std::string plot_of(const place& where, const bench::kernel_plan& plan,
 
 int run(const kernel_flags& flags, const bench_output_flags& output) {
   const auto plan = plan_of(flags);
+  const bool on_gpu = flags.device == "cuda";
   const auto show = [&](const bench::kernel_row& row) {
     if (!output.as_json)
-      print(for_people(row));
+      print(for_people(row, on_gpu));
   };
-  const bool on_gpu = flags.device == "cuda";
   place where;
   where.device =
       on_gpu ? bench::gpu_name(flags.gpu) : std::string{name(plan.isa)};
   where.text =
       on_gpu ? where.device
              : where.device + ", " + std::to_string(plan.threads) + " threads";
+  where.library = on_gpu ? bench::gpu_library() : std::string{};
   if (!output.as_json)
-    print((on_gpu ? where.text + "\n" : std::string{}) + columns);
+    print((on_gpu ? gpu_heading(where) : std::string{}) + columns +
+          (on_gpu ? "  mode    cost\n" : "\n"));
   const auto all = on_gpu ? bench::measure_gpu_kernels({plan, flags.gpu}, show)
                           : bench::measure_kernels(plan, show);
   print(output.as_json ? to_line(report_json(where, plan, all)) + "\n"
@@ -241,7 +256,8 @@ void add_bench_kernels(CLI::App& bench, int& code) {
       ->delimiter(',')
       ->check(CLI::Range(1, 65536));
   app->add_option("--shape", flags->shape,
-                  "Layer of llama-1b or llama-8b; default llama-1b");
+                  "Layer of llama-1b, llama-8b or llama-70b; default "
+                  "llama-1b");
   app->add_option("--ops", plan.ops,
                   "Only these: " + CLI::detail::join(bench::op_names(), ", "))
       ->delimiter(',')

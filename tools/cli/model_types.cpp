@@ -15,4 +15,12 @@ dtype parse_type(std::string_view text) {
                             "'; known are: " + weight_type_list()};
 }
 
+dtype parse_cache_type(std::string_view text) {
+  for (const auto type : {dtype::f32, dtype::f16, dtype::bf16, dtype::i8})
+    if (name(type) == text)
+      return type;
+  throw client::bad_request{"unknown cache type '" + std::string{text} +
+                            "'; known are: f32, f16, bf16, i8"};
+}
+
 } // namespace sluice::cli

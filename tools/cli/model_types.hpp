@@ -11,4 +11,7 @@ namespace sluice::cli {
 /// @throws client::bad_request with the list of them.
 dtype parse_type(std::string_view text);
 
+/// The same for what a KV cache can hold.
+dtype parse_cache_type(std::string_view text);
+
 } // namespace sluice::cli

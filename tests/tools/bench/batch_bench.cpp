@@ -59,4 +59,11 @@ BOOST_AUTO_TEST_CASE(more_than_the_context_is_refused) {
   BOOST_CHECK_THROW(measure(plan), contract_violation);
 }
 
+BOOST_AUTO_TEST_CASE(a_shape_without_a_gpu_is_refused) {
+  auto plan = small_plan();
+  plan.model.clear();
+  plan.shape = "llama-1b";
+  BOOST_CHECK_THROW(measure(plan), contract_violation);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

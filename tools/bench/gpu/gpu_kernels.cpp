@@ -3,45 +3,37 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <utility>
 
-#include "kernels/check.hpp"
-#include "kernels/cuda/probe.hpp"
+#include "kernels/cuda/matmul_library.hpp"
 #include "tools/bench/gpu/attention_data.hpp"
+#include "tools/bench/gpu/gpu_probe.hpp"
 #include "tools/bench/gpu/layer_data.hpp"
 
 namespace sluice::bench {
 namespace {
 
-constexpr std::uint64_t beyond_cache = 512u << 20;
-constexpr int product_rounds = 4096;
+using start_op = std::function<void(cuda::stream&)>;
 
 /// One op: what a row of the report says of it, and how to start it.
 struct gpu_case {
   op_case what;
-  std::function<void(cuda::stream&)> start;
+  start_op start;
+  start_op fast; // the same in fast mode, if there is one
+};
+
+/// What the rounds of one case show.
+struct round_times {
+  std::vector<double> seconds;
+  std::vector<double> parts;
+  bool by_memory = true;
 };
 
 class gpu_bench {
 public:
   gpu_bench(const gpu_kernel_plan& plan,
             const std::function<void(const kernel_row&)>& done)
-      : plan_{plan}, done_{done}, facts_{find(plan.index)},
-        buffer_{beyond_cache}, sink_{sizeof(std::uint32_t)} {
-    stream_.fill(buffer_.data(), 0, buffer_.bytes());
-    stream_.fill(sink_.data(), 0, sink_.bytes());
-  }
-
-  static cuda::device_facts find(int index) {
-    for (const auto& device : cuda::devices())
-      if (device.index == index) {
-        cuda::use_device(index);
-        return device;
-      }
-    throw contract_violation{"there is no GPU " + std::to_string(index) +
-                             " that CUDA can use; see nvidia-smi"};
-  }
+      : plan_{plan}, done_{done}, probe_{plan.index} {}
 
   kernel_report run() {
     for (int i = 0; i < plan_.kernels.rounds; ++i)
@@ -59,7 +51,7 @@ public:
                       .read_pattern = "all processors, 16 bytes a load",
                       .int8_instructions = "mma.sync m16n8k32",
                       .bf16_instructions = "mma.sync m16n8k16",
-                      .buffer_bytes = beyond_cache};
+                      .buffer_bytes = probe_.buffer_bytes()};
     return std::move(report_);
   }
 
@@ -74,69 +66,76 @@ private:
     return ops.empty() || std::find(ops.begin(), ops.end(), op) != ops.end();
   }
 
-  /// Seconds of one of `count` runs, by the device's clock.
-  template <class Start>
-  double time(const Start& start, int count) {
-    begin_.record(stream_);
-    for (int i = 0; i < count; ++i)
-      start(stream_);
-    end_.record(stream_);
-    end_.wait();
-    return end_.seconds_since(begin_) / count;
-  }
-
   moment measure_limits(peak_kind peak) {
-    auto* sink = reinterpret_cast<std::uint32_t*>(sink_.data());
-    moment now;
-    now.read =
-        static_cast<double>(buffer_.bytes()) /
-        time(
-            [&](cuda::stream& in) {
-              cuda::read_probe(buffer_.data(), buffer_.bytes(), sink, in);
-            },
-            4);
-    reads_.push_back(now.read);
-    double operations = 0;
     const auto kind = peak == peak_kind::int8 ? cuda::product_kind::int8
                                               : cuda::product_kind::bf16;
-    const auto seconds = time(
-        [&](cuda::stream& in) {
-          operations = cuda::product_probe(kind, facts_.processors,
-                                           product_rounds, sink, in);
-        },
-        2);
-    now.operations = operations / seconds;
+    const moment now{probe_.read_bytes_per_second(),
+                     probe_.operations_per_second(kind)};
+    reads_.push_back(now.read);
     peaks_[peak].push_back(now.operations);
     return now;
   }
 
-  void measure(gpu_case what) {
-    const auto once = std::min(time(what.start, 1), time(what.start, 1));
-    const auto runs = static_cast<int>(
+  int runs_of(const start_op& start) {
+    const auto once =
+        std::min(probe_.time(start, 1), probe_.time(start, 1)); // warms up, too
+    return static_cast<int>(
         std::clamp(plan_.kernels.seconds / std::max(once, 1e-7), 1.0, 1e4));
-    std::vector<double> seconds;
-    std::vector<double> parts;
-    bool by_memory = true;
+  }
+
+  void measure_round(const op_case& what, const start_op& start, int runs,
+                     round_times& into) {
+    const auto before = measure_limits(what.peak);
+    into.seconds.push_back(probe_.time(start, runs));
+    const auto after = measure_limits(what.peak);
+    const auto least = least_time(what, (before.read + after.read) / 2,
+                                  (before.operations + after.operations) / 2);
+    into.parts.push_back(least.seconds / into.seconds.back());
+    into.by_memory = least.by_memory;
+  }
+
+  // Both modes in turn, so that a drift of the clocks meets them alike.
+  void measure(const gpu_case& one) {
+    const auto runs = runs_of(one.start);
+    const auto fast_runs = one.fast ? runs_of(one.fast) : 0;
+    round_times strict, fast;
+    std::vector<double> costs;
     for (int round = 0; round < plan_.kernels.rounds; ++round) {
-      const auto before = measure_limits(what.what.peak);
-      seconds.push_back(time(what.start, runs));
-      const auto after = measure_limits(what.what.peak);
-      const auto least = least_time(what.what, (before.read + after.read) / 2,
-                                    (before.operations + after.operations) / 2);
-      parts.push_back(least.seconds / seconds.back());
-      by_memory = least.by_memory;
+      measure_round(one.what, one.start, runs, strict);
+      if (!one.fast)
+        continue;
+      measure_round(one.what, one.fast, fast_runs, fast);
+      costs.push_back(strict.seconds.back() / fast.seconds.back() - 1);
     }
+    report(one.what, strict,
+           one.fast ? std::optional{summarize(costs)} : std::nullopt);
+    if (!one.fast)
+      return;
+    auto what = one.what;
+    what.mode = "fast";
+    report(what, fast, {});
+  }
+
+  void report(const op_case& what, const round_times& times,
+              std::optional<summary> cost) {
     report_.rows.push_back(
-        {what.what, summarize(seconds), summarize(parts),
-         by_memory ? "memory" : std::string{name(what.what.peak)}});
+        {what, summarize(times.seconds), summarize(times.parts),
+         times.by_memory ? "memory" : std::string{name(what.peak)}, cost});
     done_(report_.rows.back());
   }
 
   void matmul(dtype type) {
     const auto& shape = plan_.kernels.choice.shape;
-    layer_weights_on_gpu weights{shape, type, beyond_cache, stream_};
+    layer_weights_on_gpu weights{shape, type, probe_.buffer_bytes(),
+                                 probe_.stream()};
     for (const auto rows : plan_.kernels.choice.rows) {
-      const layer_activations data{shape, rows, weights.operand(), stream_};
+      const layer_activations data{shape, rows, weights.operand(),
+                                   probe_.stream()};
+      const auto in_mode = [&](cuda::determinism mode) {
+        return [&, mode](cuda::stream& in) {
+          multiply_layer(weights.next(), data, mode, in);
+        };
+      };
       measure(
           {{.op = "matmul",
             .type = std::string{name(type)},
@@ -147,10 +146,8 @@ private:
             .operations = 2 * weights.elements() * static_cast<double>(rows),
             .peak = weights.operand() == dtype::i8 ? peak_kind::int8
                                                    : peak_kind::bf16},
-           [&](cuda::stream& in) {
-             multiply_layer(weights.next(), data, cuda::determinism::strict,
-                            in);
-           }});
+           in_mode(cuda::determinism::strict),
+           in_mode(cuda::determinism::fast)});
     }
   }
 
@@ -164,7 +161,7 @@ private:
   void attention_case(dtype cache_type, const attention_on_gpu::size& size,
                       const char* phase) {
     const attention_on_gpu data{plan_.kernels.choice.shape, cache_type, size,
-                                stream_};
+                                probe_.stream()};
     measure({{.op = "paged_attention",
               .type = std::string{name(cache_type)},
               .shape = phase + std::string{" "} + std::to_string(size.context),
@@ -172,17 +169,13 @@ private:
               .bytes = data.bytes(),
               .operations = data.operations(),
               .peak = peak_kind::bf16},
-             [&](cuda::stream& in) { data.run(in); }});
+             [&](cuda::stream& in) { data.run(in); },
+             {}});
   }
 
   const gpu_kernel_plan& plan_;
   const std::function<void(const kernel_row&)>& done_;
-  cuda::device_facts facts_;
-  cuda::stream stream_;
-  cuda::event begin_;
-  cuda::event end_;
-  cuda::device_memory buffer_;
-  cuda::device_memory sink_;
+  gpu_probe probe_;
   kernel_report report_;
   std::vector<double> reads_;
   std::map<peak_kind, std::vector<double>> peaks_;
@@ -197,7 +190,11 @@ measure_gpu_kernels(const gpu_kernel_plan& plan,
 }
 
 std::string gpu_name(int index) {
-  return gpu_bench::find(index).name;
+  return gpu_at(index).name;
+}
+
+std::string gpu_library() {
+  return cuda::library_name();
 }
 
 } // namespace sluice::bench

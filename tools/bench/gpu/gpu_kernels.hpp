@@ -25,4 +25,7 @@ measure_gpu_kernels(const gpu_kernel_plan& plan,
 /// @throws as measure_gpu_kernels().
 std::string gpu_name(int index);
 
+/// What multiplies long prompts in fast mode; empty: our own kernels.
+std::string gpu_library();
+
 } // namespace sluice::bench

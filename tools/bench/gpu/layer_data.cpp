@@ -1,50 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/bench/gpu/layer_data.hpp"
 
-#include "kernels/convert.hpp"
-#include "model/random_weights.hpp"
+#include "model/cuda/cuda_inventor.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <span>
 
 namespace sluice::bench {
 namespace {
 
-constexpr std::int64_t made_rows = 64; // of random numbers; they repeat
 constexpr std::uint64_t alignment = 256;
-
-/// One matrix, packed on the host. Its rows repeat: nobody looks at the sums.
-std::vector<std::byte> packed(dtype type, std::int64_t rows,
-                              std::int64_t columns) {
-  const auto stride = row_bytes(type, columns);
-  std::vector<std::byte> few(stride * made_rows);
-  const auto deviation = 1 / std::sqrt(static_cast<float>(columns));
-  if (type == dtype::w8a8) {
-    std::vector<float> row(static_cast<std::size_t>(columns));
-    for (std::int64_t i = 0; i < columns; ++i)
-      row[static_cast<std::size_t>(i)] =
-          deviation * static_cast<float>(i % 255 - 127) / 64;
-    for (std::int64_t i = 0; i < made_rows; ++i)
-      quantize_row(type, row,
-                   few.data() + static_cast<std::size_t>(i) * stride);
-  } else {
-    random_weights{type, deviation, 1}.fill(few);
-  }
-  std::vector<std::byte> all(stride * static_cast<std::size_t>(rows));
-  for (std::int64_t i = 0; i < rows; ++i)
-    std::copy_n(few.data() + static_cast<std::size_t>(i % made_rows) * stride,
-                stride, all.data() + static_cast<std::size_t>(i) * stride);
-  const auto form = cuda::form_of(type);
-  std::vector<std::byte> out(cuda::device_weight_bytes(form, rows, columns));
-  cuda::pack_device_weight({.data = all.data(),
-                            .type = type,
-                            .rows = rows,
-                            .columns = columns,
-                            .row_stride_bytes = stride},
-                           out);
-  return out;
-}
 
 /// Parts of one piece of memory, by size first and by address then.
 class cutter {
@@ -87,9 +52,7 @@ layer_weights_on_gpu::layer_weights_on_gpu(const model_shape& shape, dtype type,
                   {shape.hidden, attention, &layer::o},
                   {2 * shape.ffn, shape.hidden, &layer::gate_up},
                   {shape.hidden, shape.ffn, &layer::down}};
-  std::vector<std::vector<std::byte>> host;
   for (const auto& matrix : matrices) {
-    host.push_back(packed(type, matrix.rows, matrix.columns));
     bytes_ += static_cast<double>(row_bytes(type, matrix.columns)) *
               static_cast<double>(matrix.rows);
     elements_ += static_cast<double>(matrix.rows * matrix.columns);
@@ -97,12 +60,13 @@ layer_weights_on_gpu::layer_weights_on_gpu(const model_shape& shape, dtype type,
   const auto copies = static_cast<std::size_t>(
       std::max(1.0, std::ceil(static_cast<double>(least_bytes) / bytes_)));
   layers_.resize(copies);
+  cuda_inventor inventor;
   for (auto& one : layers_)
-    for (std::size_t i = 0; i < host.size(); ++i) {
-      memory_.emplace_back(host[i].size());
-      in.copy(memory_.back().data(), host[i].data(), host[i].size());
-      one.*matrices[i].to = {memory_.back().data(), cuda::form_of(type),
-                             matrices[i].rows, matrices[i].columns};
+    for (const auto& matrix : matrices) {
+      memory_.emplace_back(cuda::device_weight_bytes(
+          cuda::form_of(type), matrix.rows, matrix.columns));
+      one.*matrix.to = inventor.weight(type, matrix.rows, matrix.columns,
+                                       memory_.back().data(), in);
     }
   in.wait();
 }
@@ -125,8 +89,8 @@ layer_activations::layer_activations(const model_shape& shape,
   memory = cuda::device_memory{place(nullptr)};
   place(memory.data());
   in.fill(memory.data(), 0, memory.bytes());
-  workspace = cuda::device_memory{
-      cuda::matmul_workspace_bytes(count, std::max(width, 2 * shape.ffn))};
+  workspace = cuda::device_memory{cuda::matmul_workspace_bytes(
+      count, std::max(width, 2 * shape.ffn), cuda::determinism::fast)};
   in.fill(workspace.data(), 0, workspace.bytes());
 }
 

@@ -160,8 +160,11 @@ void kernel_bench::measure(const op_case& given) {
   }
   what.run = {};
   report_.rows.push_back(
-      {what, summarize(times), summarize(parts),
-       2 * by_memory > plan_.rounds ? "memory" : std::string{name(what.peak)}});
+      {what,
+       summarize(times),
+       summarize(parts),
+       2 * by_memory > plan_.rounds ? "memory" : std::string{name(what.peak)},
+       {}});
   done_(report_.rows.back());
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,10 @@ struct roofline_report {
 struct kernel_row {
   op_case what; // without its data: do not run
   summary seconds;
-  summary part;      // of what the roofline allows, per round
-  std::string bound; // what limits: "memory", or a peak's name
+  summary part;                // of what the roofline allows, per round
+  std::string bound;           // what limits: "memory", or a peak's name
+  std::optional<summary> cost; // of strict over fast mode: 0.1 is 10 % more
+                               // seconds; of strict matmuls on a GPU
 };
 
 struct kernel_report {
