@@ -164,6 +164,35 @@ private:
   }
 };
 
+/// s += the products of two chunks of every key.
+template <class Layout, class Cache, class Query, int Tiles>
+SLUICE_DEVICE void add_chunks(float (&s)[Tiles][4], const Query& q,
+                              const std::byte* part, int c, int row) {
+  const int half = lane() / 8 % 2;
+  std::uint32_t a[Cache::scaled ? 2 : 1][4];
+  SLUICE_UNROLL
+  for (int i = 0; i < (Cache::scaled ? 2 : 1); ++i)
+    q.get(Cache::scaled ? c + i : c / 2, a[i]);
+  SLUICE_UNROLL
+  for (int j = 0; j < Tiles; j += 2) {
+    std::uint32_t r[4];
+    load_matrices(r, part + Layout::place(j * 8 + row, c + half));
+    if constexpr (Cache::scaled) {
+      SLUICE_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        const std::uint32_t b[2] = {Cache::widen(r[i], 0x4140),
+                                    Cache::widen(r[i], 0x4342)};
+        Cache::multiply(s[j + i / 2], a[i % 2], b);
+      }
+    } else {
+      const std::uint32_t low[2] = {r[0], r[1]};
+      const std::uint32_t high[2] = {r[2], r[3]};
+      Cache::multiply(s[j], a[0], low);
+      Cache::multiply(s[j + 1], a[0], high);
+    }
+  }
+}
+
 /// s = q K^T of a block, in order of the head's elements.
 template <class Cache, int HeadDim, class Query>
 SLUICE_DEVICE void
@@ -171,37 +200,19 @@ multiply_keys(float (&s)[block_layout<Cache, HeadDim>::keys / 8][4],
               const Query& q, const std::byte* part) {
   using layout = block_layout<Cache, HeadDim>;
   const int row = lane() / 16 * 8 + lane() % 8;
-  const int half = lane() / 8 % 2;
   SLUICE_UNROLL
   for (int j = 0; j < layout::keys / 8; ++j) {
     SLUICE_UNROLL
     for (int i = 0; i < 4; ++i)
       s[j][i] = 0;
   }
-  SLUICE_UNROLL
-  for (int c = 0; c < layout::chunks; c += 2) {
-    std::uint32_t a[Cache::scaled ? 2 : 1][4];
+  // Of 256 elements the addresses of all would not fit into registers.
+  constexpr int together = HeadDim > 128 ? 8 : layout::chunks;
+  SLUICE_ROLLED
+  for (int first = 0; first < layout::chunks; first += together) {
     SLUICE_UNROLL
-    for (int i = 0; i < (Cache::scaled ? 2 : 1); ++i)
-      q.get(Cache::scaled ? c + i : c / 2, a[i]);
-    SLUICE_UNROLL
-    for (int j = 0; j < layout::keys / 8; j += 2) {
-      std::uint32_t r[4];
-      load_matrices(r, part + layout::place(j * 8 + row, c + half));
-      if constexpr (Cache::scaled) {
-        SLUICE_UNROLL
-        for (int i = 0; i < 4; ++i) {
-          const std::uint32_t b[2] = {Cache::widen(r[i], 0x4140),
-                                      Cache::widen(r[i], 0x4342)};
-          Cache::multiply(s[j + i / 2], a[i % 2], b);
-        }
-      } else {
-        const std::uint32_t low[2] = {r[0], r[1]};
-        const std::uint32_t high[2] = {r[2], r[3]};
-        Cache::multiply(s[j], a[0], low);
-        Cache::multiply(s[j + 1], a[0], high);
-      }
-    }
+    for (int c = first; c < first + together; c += 2)
+      add_chunks<layout, Cache>(s, q, part, c, row);
   }
   if constexpr (Cache::scaled) {
     const auto* scales =

@@ -18,7 +18,9 @@ constexpr int tile_heads = 16;
 template <class Cache, int HeadDim>
 struct span_warp {
   using layout = block_layout<Cache, HeadDim>;
-  using query = query_rows<Cache, HeadDim, (HeadDim > 128)>;
+  // In shared memory where registers would spill.
+  using query = query_rows<Cache, HeadDim,
+                           (HeadDim > 128 || (Cache::scaled && HeadDim == 96))>;
 
   const attention_view& view;
   seen_range seen;

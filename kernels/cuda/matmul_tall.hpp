@@ -170,8 +170,10 @@ SLUICE_DEVICE void store_tall(const matmul_job& job, const matmul_part& part,
                        sums[m * sizes.column_tiles() + n][i]);
 }
 
+// Shared memory has room for two blocks of a processor, so that nothing is
+// gained by registers for more.
 template <weight_form Form, int Tokens>
-SLUICE_KERNEL(tall_tiles::threads)
+SLUICE_KERNEL(tall_tiles::threads, 2)
 tall_matmul_kernel(SLUICE_CONSTANT matmul_job job) {
   constexpr tall_tiles sizes{Form, Tokens};
   const auto& part = part_of(job, block_x());

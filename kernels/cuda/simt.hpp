@@ -9,7 +9,9 @@
 //
 // Both give, in namespace sluice::cuda:
 //
-//   SLUICE_KERNEL(threads)        in the place of a kernel's return type
+//   SLUICE_KERNEL(threads)        in the place of a kernel's return type; or
+//                                 (threads, blocks): for so many blocks of a
+//                                 processor registers are enough
 //   SLUICE_CONSTANT               before a kernel's struct parameter: it
 //                                 stays in constant memory, elements by
 //                                 index, too

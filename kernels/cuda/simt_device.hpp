@@ -8,7 +8,7 @@
 
 #include <cstring>
 
-#define SLUICE_KERNEL(threads) __global__ void __launch_bounds__(threads)
+#define SLUICE_KERNEL(...) __global__ void __launch_bounds__(__VA_ARGS__)
 #define SLUICE_CONSTANT const __grid_constant__
 #define SLUICE_DEVICE __device__ __forceinline__
 #define SLUICE_UNROLL _Pragma("unroll")

@@ -11,7 +11,7 @@
 #include <cmath>
 #include <cstring>
 
-#define SLUICE_KERNEL(threads) void
+#define SLUICE_KERNEL(...) void
 #define SLUICE_CONSTANT const
 #define SLUICE_DEVICE inline
 #define SLUICE_UNROLL
