@@ -127,7 +127,9 @@ using executor_actor = caf::typed_actor<
     // Takes over the sequences of a lane after a restart. Sent by SUPERVISOR.
     caf::reacts_to<frame<messages::Attach>>,
     // Where the results of a lane go. Sent by SUPERVISOR at start.
-    caf::reacts_to<open_atom, std::uint32_t, batcher_actor>>;
+    caf::reacts_to<open_atom, std::uint32_t, batcher_actor>,
+    // A step has ended on the device. Sent by its own watch.
+    caf::reacts_to<ended_atom>>;
 
 // Request states, the queue, budgets, deadlines.
 using scheduler_actor = caf::typed_actor<

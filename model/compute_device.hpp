@@ -34,25 +34,57 @@ struct device_bytes {
   std::uint64_t weights = 0;
 };
 
+/// The end of a step's work on a device that works by itself.
+class step_end {
+public:
+  virtual ~step_end() = default;
+
+  /// Does not wait. @throws what the device says of the work.
+  virtual bool reached() const = 0;
+
+  /// May be called from any thread, whatever the others do.
+  /// @throws as reached().
+  virtual void wait() const = 0;
+};
+
+/// Steps that may be started before the oldest of them is finished.
+inline constexpr std::uint32_t most_started_steps = 2;
+
+/// A step from its start to its finish: all of this stays where it is.
+struct device_step {
+  const lane_batch& batch;
+  step_answer& answer;
+  std::uint32_t place = 0; // below most_started_steps; no other step that is
+                           // under way has it
+};
+
 /// One lane's part of a device: weights, KV bytes and the work on them. It
 /// knows positions and page numbers; which sequences there are is the lane's.
 class lane_device {
 public:
   virtual ~lane_device() = default;
 
-  /// Carries out what a plan says of pages: first what goes out, then what
-  /// comes in, then the copies.
-  /// @throws contract_violation for a page or slot that there is not.
-  virtual void move_pages(const messages::StepPlan& plan) = 0;
-
-  /// Runs the forward pass of a batch that is not empty, then samples and
-  /// scores what its rows ask for.
+  /// Starts a step: carries out what the plan says of pages (first what goes
+  /// out, then what comes in, then the copies), runs the forward pass of a
+  /// batch that is not empty, then samples and scores what its rows ask for.
+  /// Steps take effect in the order in which they are started.
+  /// @param plan      need not outlive the call, but for what the batch names.
   /// @param observer  sees every row of logits before it is sampled; may be
   ///                  empty.
-  /// @param answer    receives tokens, scores, row errors and the times.
-  /// @throws contract_violation, std::bad_alloc: the step failed as a whole.
-  virtual void run(const lane_batch& batch, const logits_observer& observer,
-                   step_answer& answer) = 0;
+  /// @return when finish() need not wait, valid until two more steps have been
+  ///         started; null if that is now.
+  /// @throws contract_violation for a page or slot that there is not, or if a
+  ///         kernel refuses; std::bad_alloc: the step failed as a whole and
+  ///         nothing of it is under way.
+  virtual const step_end* start(const messages::StepPlan& plan,
+                                const logits_observer& observer,
+                                const device_step& step) = 0;
+
+  /// Waits for the oldest step under way.
+  /// @param step  as it was started. Its answer receives tokens, scores, row
+  ///              errors and the times.
+  /// @throws what the device says: the step failed as a whole.
+  virtual void finish(const device_step& step) = 0;
 
   virtual device_bytes bytes() const = 0;
 };

@@ -24,17 +24,17 @@ public:
         scratch_{transformer_.model(), options.max_step_tokens},
         sampler_{ops, arch().vocab}, pool_{&pool} {}
 
-  void move_pages(const messages::StepPlan& plan) override {
-    mover_.carry_out(plan, cache_);
+  const step_end* start(const messages::StepPlan& plan,
+                        const logits_observer& observer,
+                        const device_step& step) override {
+    if (plan.swaps_out() || plan.swaps_in() || plan.copies())
+      move_pages(plan, step.answer);
+    if (!step.batch.rows().empty())
+      run(step.batch, observer, step.answer);
+    return nullptr;
   }
 
-  void run(const lane_batch& batch, const logits_observer& observer,
-           step_answer& answer) override {
-    const auto begin = std::chrono::steady_clock::now();
-    transformer_.forward(batch.positions(), cache_, scratch_, *pool_);
-    answer.times().kernels += std::chrono::steady_clock::now() - begin;
-    sampler_.run({*this, batch, *pool_, observer}, answer);
-  }
+  void finish(const device_step&) override {}
 
   device_bytes bytes() const override {
     return {.kv = cache_.bytes(),
@@ -43,7 +43,23 @@ public:
   }
 
 private:
+  using clock = std::chrono::steady_clock;
+
   const architecture& arch() const { return transformer_.model().arch; }
+
+  void move_pages(const messages::StepPlan& plan, step_answer& answer) {
+    const auto begin = clock::now();
+    mover_.carry_out(plan, cache_);
+    answer.times().moves += clock::now() - begin;
+  }
+
+  void run(const lane_batch& batch, const logits_observer& observer,
+           step_answer& answer) {
+    const auto begin = clock::now();
+    transformer_.forward(batch.positions(), cache_, scratch_, *pool_);
+    answer.times().kernels += clock::now() - begin;
+    sampler_.run({*this, batch, *pool_, observer}, answer);
+  }
 
   std::uint32_t most_rows() const override {
     return static_cast<std::uint32_t>(scratch_.logit_rows());

@@ -3,6 +3,7 @@
 
 #include "kernels/check.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <utility>
@@ -21,32 +22,75 @@ std::uint32_t engine::add_lane(std::shared_ptr<const loaded_model> model,
   return lanes() - 1;
 }
 
-messages::frame<messages::StepResult>
-engine::step(const messages::StepPlan& plan) {
+const step_end* engine::start(const messages::StepPlan& plan) {
+  require(started_ < flights_.size(),
+          "engine: too many steps are started; finish the oldest first");
+  auto& step = flights_[(oldest_ + started_) % flights_.size()];
   // The times go into the result and decide nothing.
-  const auto begin = clock::now();
-  const auto last = std::exchange(step_ended_, begin);
-  answer_.begin(plan);
-  run(plan);
-  answer_.times().idle =
-      last == clock::time_point{} ? last - last : begin - last;
-  step_ended_ = clock::now();
-  answer_.times().compute = step_ended_ - begin;
-  return answer_.pack(results_);
+  step.began = clock::now();
+  step.answer.begin(plan);
+  if (started_ == 0 && step_ended_ != clock::time_point{})
+    step.answer.times().idle = step.began - step_ended_;
+  ++started_;
+  start(plan, step);
+  return step.end;
 }
 
-void engine::run(const messages::StepPlan& plan) {
+void engine::start(const messages::StepPlan& plan, flight& step) {
   using messages::ErrorCode;
+  step.where = nullptr;
+  step.end = nullptr;
   if (plan.lane() >= lanes())
-    return answer_.fail(ErrorCode::internal,
-                        "the plan names lane " + std::to_string(plan.lane()) +
-                            " of " + std::to_string(lanes()) +
-                            "; add the lane first");
+    return step.answer.fail(
+        ErrorCode::internal,
+        "the plan names lane " + std::to_string(plan.lane()) + " of " +
+            std::to_string(lanes()) + "; add the lane first");
+  auto& where = *lanes_[plan.lane()];
   try {
-    lanes_[plan.lane()]->step(plan, observer_, answer_);
+    step.end = where.start(plan, observer_, step.answer);
+    step.where = &where;
   } catch (const std::exception& error) {
-    answer_.fail(ErrorCode::executor_failed, error.what());
+    step.answer.fail(ErrorCode::executor_failed, error.what());
   }
+}
+
+bool engine::is_done() const noexcept {
+  const auto* end = started_ > 0 ? flights_[oldest_].end : nullptr;
+  try {
+    return !end || end->reached();
+  } catch (const std::exception&) {
+    return true; // finish() will meet it, too
+  }
+}
+
+messages::frame<messages::StepResult> engine::finish() {
+  require(started_ > 0, "engine: no step is started; start one first");
+  auto& step = flights_[oldest_];
+  finish(step);
+  --started_;
+  oldest_ = started_ == 0 ? 0 : (oldest_ + 1) % flights_.size();
+  // Behind another step it has begun when that one ended.
+  const auto begun = std::max(step.began, step_ended_);
+  step_ended_ = clock::now();
+  step.answer.times().compute = step_ended_ - begun;
+  return step.answer.pack(results_);
+}
+
+void engine::finish(flight& step) {
+  if (!step.where)
+    return;
+  try {
+    step.where->finish();
+  } catch (const std::exception& error) {
+    step.answer.fail(messages::ErrorCode::executor_failed, error.what());
+  }
+}
+
+messages::frame<messages::StepResult>
+engine::step(const messages::StepPlan& plan) {
+  require(started_ == 0, "engine: a step is started already; finish it first");
+  start(plan);
+  return finish();
 }
 
 void engine::attach(const messages::Attach& state) {

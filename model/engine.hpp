@@ -7,6 +7,7 @@
 #include "model/loaded_model.hpp"
 #include "model/step_answer.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -40,15 +41,36 @@ public:
   std::uint32_t add_lane(std::shared_ptr<const loaded_model> model,
                          const lane_options& options);
 
-  /// Runs one plan. A mistake in a row is the answer of that row alone; what
-  /// breaks the whole step is the result's code. Never throws on a bad plan.
+  /// Starts one plan; on a device that works by itself its work goes on after
+  /// the call, so that the next plan can be started meanwhile. A mistake in a
+  /// row is the answer of that row alone; what breaks the whole step is the
+  /// result's code. Never throws on a bad plan.
+  /// @param plan  stays where it is until finish() has given its result.
+  /// @return the end of its work, valid until two more have been started; null
+  ///         if it has ended.
+  /// @throws contract_violation if most_started_steps have been started and
+  ///         not finished.
   /// @note allocates nothing once earlier results have been dropped, unless
   ///       sequences join or leave, a step is wider than any before, or a row
   ///       fails.
+  const step_end* start(const messages::StepPlan& plan);
+
+  /// Steps that have been started and not finished.
+  std::uint32_t started() const noexcept { return started_; }
+
+  /// Whether the work of the oldest of them has ended.
+  bool is_done() const noexcept;
+
+  /// Waits for the oldest of them.
+  /// @throws contract_violation if there is none.
+  messages::frame<messages::StepResult> finish();
+
+  /// Starts one plan and finishes it, when no other is started.
   messages::frame<messages::StepResult> step(const messages::StepPlan& plan);
 
   /// Replaces every sequence of a lane; no position has KV afterwards.
-  /// @throws contract_violation for an unknown lane.
+  /// @throws contract_violation for an unknown lane, or while a step of it is
+  ///         started and not finished.
   void attach(const messages::Attach& state);
 
   /// @throws contract_violation for an unknown lane.
@@ -72,12 +94,23 @@ public:
 private:
   using clock = std::chrono::steady_clock;
 
-  void run(const messages::StepPlan& plan);
+  /// A plan from its start to its result.
+  struct flight {
+    step_answer answer;
+    lane* where = nullptr; // null: it has failed already
+    const step_end* end = nullptr;
+    clock::time_point began;
+  };
+
+  void start(const messages::StepPlan& plan, flight& step);
+  void finish(flight& step);
 
   std::unique_ptr<compute_device> device_; // outlives the lanes
   std::vector<std::unique_ptr<lane>> lanes_;
   logits_observer observer_;
-  step_answer answer_;
+  std::array<flight, most_started_steps> flights_; // from oldest_, started_
+  std::uint32_t oldest_ = 0;
+  std::uint32_t started_ = 0;
   messages::frame_pool<messages::StepResult> results_;
   clock::time_point step_ended_{};
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/lane.hpp"
 
+#include "kernels/check.hpp"
 #include "messages/each.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -29,50 +29,69 @@ view(const flatbuffers::Vector<std::uint32_t>* tokens) {
           tokens->size()};
 }
 
+std::string no_token_text(std::uint64_t sequence, std::uint64_t plan,
+                          std::uint32_t row) {
+  return "sequence " + std::to_string(sequence) + ": row " +
+         std::to_string(row) + " of plan " + std::to_string(plan) +
+         " sampled no token; give the token itself";
+}
+
 } // namespace
 
 lane::lane(std::shared_ptr<const loaded_model> model,
            const lane_options& options, compute_device& device)
     : options_{options}, model_{std::move(model)}, device_{device.make_lane(
                                                        model_, options)},
-      batch_{limits_of(arch(), options)}, device_name_{device.name()} {
+      flights_{flight{limits_of(arch(), options)},
+               flight{limits_of(arch(), options)}},
+      device_name_{device.name()} {
   for (auto& plan : recent_)
     plan.last.reserve(options.max_step_tokens);
 }
 
-void lane::step(const messages::StepPlan& plan, const logits_observer& observer,
-                step_answer& answer) {
+// -- start
+// -------------------------------------------------------------------------
+
+const step_end* lane::start(const messages::StepPlan& plan,
+                            const logits_observer& observer,
+                            step_answer& answer) {
+  require(started_ < flights_.size(),
+          "lane: too many steps are under way; finish the oldest first");
   update_sequences(plan);
-  move_pages(plan, answer);
-  batch_.clear();
+  settle_for(plan);
+  auto& step = flights_[(oldest_ + started_) % flights_.size()];
+  step.answer = &answer;
+  step.number = plan.number();
+  step.settled = false;
+  step.borrowers.clear();
+  step.stranded.clear();
+  step.batch.clear();
   std::uint32_t index = 0;
   each(plan.rows(), [&](const messages::PlanRow* row) {
-    add_row(*row, index++, answer.add_row());
+    answer.add_row();
+    add_row(step, *row, index++);
   });
-  run_batch(observer, answer);
-  remember(answer);
+  start(step, plan, observer);
+  ++started_;
+  if (!step.end)
+    settle(step);
+  return step.end;
 }
 
-void lane::move_pages(const messages::StepPlan& plan, step_answer& answer) {
-  if (!plan.swaps_out() && !plan.swaps_in() && !plan.copies())
-    return;
-  const auto begin = std::chrono::steady_clock::now();
-  device_->move_pages(plan);
-  answer.times().moves += std::chrono::steady_clock::now() - begin;
-}
-
-void lane::run_batch(const logits_observer& observer, step_answer& answer) {
-  if (batch_.rows().empty())
-    return;
+void lane::start(flight& step, const messages::StepPlan& plan,
+                 const logits_observer& observer) {
   try {
-    device_->run(batch_, observer, answer);
+    step.end = device_->start(
+        plan, observer,
+        {.batch = step.batch, .answer = *step.answer, .place = place_of(step)});
   } catch (...) {
-    batch_.take_back();
+    step.batch.take_back();
     throw;
   }
 }
 
 void lane::attach(const messages::Attach& state) {
+  require(started_ == 0, "lane: steps are under way; finish them first");
   sequences_.clear();
   for (auto& plan : recent_)
     plan.number = 0;
@@ -81,7 +100,7 @@ void lane::attach(const messages::Attach& state) {
 }
 
 void lane::update_sequences(const messages::StepPlan& plan) {
-  each(plan.left(), [this](std::uint64_t key) { sequences_.erase(key); });
+  each(plan.left(), [this](std::uint64_t key) { forget(key); });
   each(plan.joined(), [this](const messages::SequenceState* s) { join(*s); });
   each(plan.pages(), [this](const messages::PageDelta* delta) {
     const auto found = sequences_.find(delta->sequence());
@@ -90,17 +109,24 @@ void lane::update_sequences(const messages::StepPlan& plan) {
   });
 }
 
-void lane::join(const messages::SequenceState& state) {
-  sequences_.insert_or_assign(
-      state.sequence(), lane_sequence{state,
-                                      {.page_tokens = options_.page_tokens,
-                                       .pool_pages = options_.kv_pages,
-                                       .vocab = arch().vocab,
-                                       .context = arch().context}});
+// A step under way names it until it is finished.
+void lane::forget(std::uint64_t key) {
+  auto node = sequences_.extract(key);
+  if (node && started_ > 0)
+    newest().departed.push_back(std::move(node));
 }
 
-void lane::add_row(const messages::PlanRow& row, std::uint32_t index,
-                   row_answer& answer) {
+void lane::join(const messages::SequenceState& state) {
+  forget(state.sequence());
+  sequences_.try_emplace(state.sequence(), state,
+                         sequence_limits{.page_tokens = options_.page_tokens,
+                                         .pool_pages = options_.kv_pages,
+                                         .vocab = arch().vocab,
+                                         .context = arch().context});
+}
+
+void lane::add_row(flight& step, const messages::PlanRow& row,
+                   std::uint32_t index) {
   using messages::ErrorCode;
   try {
     const auto found = sequences_.find(row.sequence());
@@ -108,34 +134,133 @@ void lane::add_row(const messages::PlanRow& row, std::uint32_t index,
       throw row_error{ErrorCode::internal,
                       "sequence " + std::to_string(row.sequence()) +
                           " is not in the lane; let it join first"};
-    batch_.add(found->second, {.plan_row = index,
-                               .start = row.start(),
-                               .tokens = row_tokens(row),
-                               .sample_from = row.sample_from(),
-                               .score_from = row.score_from(),
-                               .next_tokens = view(row.next_tokens())});
+    row_request request{.plan_row = index,
+                        .start = row.start(),
+                        .tokens = view(row.tokens()),
+                        .sample_from = row.sample_from(),
+                        .score_from = row.score_from(),
+                        .next_tokens = view(row.next_tokens())};
+    if (request.tokens.empty())
+      find_token(row, request);
+    step.batch.add(found->second, request);
+    if (request.taken_from)
+      step.borrowers.push_back({index, row.from_plan(), row.from_row()});
   } catch (const row_error& error) {
-    answer.fail(error.code(), error.what());
+    step.answer->row(index).fail(error.code(), error.what());
   }
 }
 
-std::span<const std::int32_t>
-lane::row_tokens(const messages::PlanRow& row) const {
-  if (row.tokens() && row.tokens()->size() > 0)
-    return view(row.tokens());
-  const auto from = row.from_row();
-  const auto plan =
+void lane::find_token(const messages::PlanRow& row, row_request& request) {
+  const auto* source = under_way(row.from_plan());
+  const auto* giver = source ? source->batch.find(row.from_row()) : nullptr;
+  if (giver && giver->samples > 0) {
+    request.tokens = {&unknown_token, 1};
+    request.taken_from = giver->last_sampled();
+    return;
+  }
+  const auto* token = sampled_token(row.from_plan(), row.from_row());
+  if (!token)
+    throw row_error{
+        messages::ErrorCode::internal,
+        no_token_text(row.sequence(), row.from_plan(), row.from_row())};
+  request.tokens = {token, 1};
+}
+
+// Penalties count tokens on the host: who has them cannot go on without.
+void lane::settle_for(const messages::StepPlan& plan) {
+  bool needed = false;
+  each(plan.rows(), [&](const messages::PlanRow* row) {
+    if (needed || !under_way(row->from_plan()))
+      return;
+    const auto found = sequences_.find(row->sequence());
+    needed =
+        found != sequences_.end() && found->second.sampling().has_penalties();
+  });
+  if (needed)
+    settle(newest());
+}
+
+lane::flight* lane::under_way(std::uint64_t plan) {
+  if (started_ == 0 || newest().settled || newest().number != plan)
+    return nullptr;
+  return &newest();
+}
+
+const std::int32_t* lane::sampled_token(std::uint64_t plan,
+                                        std::uint32_t row) const {
+  const auto found =
       std::find_if(recent_.begin(), recent_.end(), [&](const auto& p) {
-        return p.number > 0 && p.number == row.from_plan();
+        return p.number > 0 && p.number == plan;
       });
-  if (plan == recent_.end() || from >= plan->last.size() ||
-      plan->last[from] == no_token)
-    throw row_error{messages::ErrorCode::internal,
-                    "sequence " + std::to_string(row.sequence()) + ": row " +
-                        std::to_string(from) + " of plan " +
-                        std::to_string(row.from_plan()) +
-                        " sampled no token; give the token itself"};
-  return {&plan->last[from], 1};
+  if (found == recent_.end() || row >= found->last.size() ||
+      found->last[row] == no_token)
+    return nullptr;
+  return &found->last[row];
+}
+
+// -- finish
+// -------------------------------------------------------------------------
+
+void lane::finish() {
+  require(started_ > 0, "lane: no step is under way; start one first");
+  auto& step = flights_[oldest_];
+  settle(step);
+  --started_;
+  oldest_ = started_ == 0 ? 0 : (oldest_ + 1) % flights_.size();
+  step.departed.clear();
+  const auto failure = std::exchange(step.failure, nullptr);
+  if (failure)
+    std::rethrow_exception(failure);
+}
+
+void lane::settle(flight& step) {
+  if (std::exchange(step.settled, true))
+    return;
+  try {
+    device_->finish(
+        {.batch = step.batch, .answer = *step.answer, .place = place_of(step)});
+  } catch (...) {
+    if (!step.failure)
+      step.failure = std::current_exception();
+  }
+  if (step.failure) {
+    step.batch.take_back();
+    newest().failure = step.failure; // if it was started upon this one
+    return;
+  }
+  fail_stranded(step);
+  fail_orphans(step);
+  remember(*step.answer);
+}
+
+// Rows that were to go on with a token which there is not, as is known now.
+void lane::fail_orphans(flight& step) {
+  for (const auto& each : step.borrowers) {
+    if (sampled_token(each.from_plan, each.from_row))
+      continue;
+    const auto& row = *step.batch.find(each.row);
+    step.answer->row(each.row).fail(
+        messages::ErrorCode::internal,
+        no_token_text(row.sequence->key(), each.from_plan, each.from_row));
+    step.batch.take_back(each.row);
+    if (&step != &newest())
+      strand_rows(row);
+  }
+}
+
+// What a step that was started meanwhile has put behind it.
+void lane::strand_rows(const batch_row& taken_back) {
+  auto& later = newest();
+  for (const auto& row : later.batch.rows())
+    if (row.sequence == taken_back.sequence && row.start > taken_back.start)
+      later.stranded.push_back(
+          {row.plan_row,
+           gap_text(row.sequence->key(), row.start, taken_back.start)});
+}
+
+void lane::fail_stranded(flight& step) {
+  for (const auto& each : step.stranded)
+    step.answer->row(each.row).fail(messages::ErrorCode::internal, each.text);
 }
 
 void lane::remember(const step_answer& answer) {

@@ -28,7 +28,21 @@ std::uint64_t end_of(const row_request& row) {
   return std::uint64_t{row.start} + row.tokens.size();
 }
 
+// A step before may have been taken back already, and with it this one's.
+void take_positions(const batch_row& row) {
+  if (row.sequence->length() > row.start)
+    row.sequence->truncate(row.start);
+}
+
 } // namespace
+
+std::string gap_text(std::uint64_t sequence, std::uint32_t start,
+                     std::uint32_t length) {
+  return "sequence " + std::to_string(sequence) +
+         ": the row starts at position " + std::to_string(start) +
+         " but its KV ends at " + std::to_string(length) +
+         "; compute the positions between first";
+}
 
 lane_batch::lane_batch(const batch_limits& limits)
     : limits_{limits}, writers_(limits.pool_pages) {
@@ -39,6 +53,7 @@ lane_batch::lane_batch(const batch_limits& limits)
   slots_.reserve(limits.step_tokens);
   sequence_of_.reserve(limits.step_tokens);
   wanted_.reserve(limits.step_tokens);
+  taken_.reserve(limits.step_tokens);
 }
 
 void lane_batch::clear() {
@@ -50,6 +65,7 @@ void lane_batch::clear() {
   slots_.clear();
   sequence_of_.clear();
   wanted_.clear();
+  taken_.clear();
 }
 
 void lane_batch::add(lane_sequence& sequence, const row_request& row) {
@@ -68,6 +84,9 @@ void lane_batch::add(lane_sequence& sequence, const row_request& row) {
                    .score_from = row.score_from,
                    .next_tokens = row.next_tokens,
                    .samples = length_of(row) - row.sample_from});
+  if (row.taken_from)
+    taken_.push_back(
+        {static_cast<std::uint32_t>(tokens_.size()), *row.taken_from});
   for (std::uint32_t i = 0; i < row.tokens.size(); ++i) {
     if (i >= row.sample_from || is_scored(row, i))
       wanted_.push_back(static_cast<std::int32_t>(tokens_.size()));
@@ -81,7 +100,19 @@ void lane_batch::add(lane_sequence& sequence, const row_request& row) {
 
 void lane_batch::take_back() {
   for (const auto& row : rows_)
-    row.sequence->truncate(row.start);
+    take_positions(row);
+}
+
+void lane_batch::take_back(std::uint32_t plan_row) {
+  if (const auto* row = find(plan_row))
+    take_positions(*row);
+}
+
+const batch_row* lane_batch::find(std::uint32_t plan_row) const {
+  const auto at = std::lower_bound(
+      rows_.begin(), rows_.end(), plan_row,
+      [](const batch_row& row, auto index) { return row.plan_row < index; });
+  return at != rows_.end() && at->plan_row == plan_row ? &*at : nullptr;
 }
 
 step_positions lane_batch::positions() const {
@@ -90,7 +121,8 @@ step_positions lane_batch::positions() const {
           .slots = slots_,
           .sequence_of = sequence_of_,
           .tables = tables_,
-          .wanted = wanted_};
+          .wanted = wanted_,
+          .taken = taken_};
 }
 
 void lane_batch::check_row(const lane_sequence& sequence,
@@ -109,7 +141,8 @@ void lane_batch::check_row(const lane_sequence& sequence,
            "the plan has more than max_step_tokens = " +
                std::to_string(limits_.step_tokens) +
                " positions; split it into steps");
-  check_tokens(sequence, row.tokens);
+  if (!row.taken_from)
+    check_tokens(sequence, row.tokens);
 }
 
 void lane_batch::check_tokens(const lane_sequence& sequence,
@@ -139,10 +172,8 @@ void lane_batch::check_start(const lane_sequence& sequence,
                              const row_request& row) const {
   const auto length = sequence.length();
   if (row.start > length)
-    refuse(messages::ErrorCode::internal, sequence,
-           "the row starts at position " + std::to_string(row.start) +
-               " but its KV ends at " + std::to_string(length) +
-               "; compute the positions between first");
+    throw row_error{messages::ErrorCode::internal,
+                    gap_text(sequence.key(), row.start, length)};
   const auto is_ours = [&](const batch_row& other) {
     return other.sequence == &sequence;
   };

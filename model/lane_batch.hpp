@@ -5,7 +5,9 @@
 #include "model/transformer.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace sluice {
@@ -34,6 +36,7 @@ struct batch_row {
     return static_cast<std::uint32_t>(next_tokens.size());
   }
   std::uint32_t end_wanted() const { return first_wanted + scores() + samples; }
+  std::uint32_t last_sampled() const { return end_wanted() - 1; } // if samples
 
   /// @param wanted  index among the step's wanted positions, one of this row's.
   bool is_scored(std::uint32_t wanted) const {
@@ -56,7 +59,16 @@ struct row_request {
   std::uint32_t sample_from = 0; // offset of the first sampled position
   std::uint32_t score_from = 0;  // offset of the first scored position
   std::span<const std::int32_t> next_tokens; // after each scored position
+  // Of a row whose one token the step before is still choosing: there.
+  std::optional<std::uint32_t> taken_from = {};
 };
+
+/// What stands for a token that the device alone knows.
+inline constexpr std::int32_t unknown_token = -1;
+
+/// Why a row cannot start at a position.
+std::string gap_text(std::uint64_t sequence, std::uint32_t start,
+                     std::uint32_t length);
 
 /// Collects the rows of one step, checks each against the sequence's state,
 /// and lays their positions one after the other.
@@ -75,6 +87,12 @@ public:
 
   /// Takes every row's positions from its sequence again: the step failed.
   void take_back();
+
+  /// The same of the row that is this one of the plan.
+  void take_back(std::uint32_t plan_row);
+
+  /// @return the row that is this one of the plan; null if there is none.
+  const batch_row* find(std::uint32_t plan_row) const;
 
   std::span<const batch_row> rows() const noexcept { return rows_; }
   std::size_t wanted() const noexcept { return wanted_.size(); }
@@ -108,6 +126,7 @@ private:
   std::vector<std::int64_t> slots_;       // [positions]
   std::vector<std::int32_t> sequence_of_; // [positions], index of tables_
   std::vector<std::int32_t> wanted_;      // ascending
+  std::vector<taken_token> taken_;        // ascending
   std::vector<page_writer> writers_;      // [pool_pages]
   std::uint64_t step_ = 1;
 };

@@ -13,15 +13,23 @@
 
 namespace sluice {
 
+/// A token that only the device knows yet: what the lane's step before chooses.
+struct taken_token {
+  std::uint32_t at = 0;   // index of the position that it goes into
+  std::uint32_t from = 0; // among the wanted positions of the step before
+};
+
 /// The positions of one step, of all sequences, one after the other.
 struct step_positions {
   std::span<const std::int32_t> tokens;      // [positions], ids below vocab
+                                             // or, if they are taken, -1
   std::span<const std::int32_t> positions;   // [positions], absolute
   std::span<const std::int64_t> slots;       // [positions], in the KV store
   std::span<const std::int32_t> sequence_of; // [positions], index of tables
   std::span<const page_list> tables;         // [sequences]
   std::span<const std::int32_t> wanted;      // ascending indices of positions
                                              // whose logits are wanted
+  std::span<const taken_token> taken;        // none if no step is under way
 };
 
 /// The forward pass of a decoder-only transformer over the ops of one

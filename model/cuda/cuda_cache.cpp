@@ -17,10 +17,10 @@ const kv_shape& checked(const kv_shape& shape) {
 
 } // namespace
 
-cuda_cache::cuda_cache(const kv_shape& shape, std::uint32_t host_slots)
-    : shape_{checked(shape)}, host_slots_{host_slots},
-      memory_{kv_store_bytes(shape)}, host_{kv_page_bytes(shape) * host_slots} {
-}
+cuda_cache::cuda_cache(const kv_shape& shape, std::uint32_t host_slots,
+                       std::span<std::byte> device)
+    : shape_{checked(shape)}, host_slots_{host_slots}, memory_{device},
+      host_{kv_page_bytes(shape) * host_slots} {}
 
 void cuda_cache::move_pages(const messages::StepPlan& plan, cuda::stream& in) {
   using messages::each;

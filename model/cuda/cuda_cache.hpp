@@ -5,7 +5,9 @@
 #include "memory/kv_layout.hpp"
 #include "messages/lane_generated.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace sluice {
 
@@ -13,9 +15,11 @@ namespace sluice {
 /// pages that are swapped out.
 class cuda_cache {
 public:
+  /// @param device  kv_store_bytes() bytes.
   /// @throws contract_violation for f32 or a shape that no kernel takes,
-  ///         cuda::out_of_device_memory, cuda::device_error.
-  cuda_cache(const kv_shape& shape, std::uint32_t host_slots);
+  ///         cuda::device_error.
+  cuda_cache(const kv_shape& shape, std::uint32_t host_slots,
+             std::span<std::byte> device);
 
   kv_view layer(std::uint32_t index) const {
     return kv_layer(shape_, memory_.data(), index);
@@ -27,7 +31,7 @@ public:
   void move_pages(const messages::StepPlan& plan, cuda::stream& in);
 
   const kv_shape& shape() const noexcept { return shape_; }
-  std::uint64_t bytes() const noexcept { return memory_.bytes(); }
+  std::uint64_t bytes() const noexcept { return memory_.size(); }
 
 private:
   std::byte* slot(std::uint32_t index) const;
@@ -37,7 +41,7 @@ private:
 
   kv_shape shape_;
   std::uint32_t host_slots_;
-  cuda::device_memory memory_;
+  std::span<std::byte> memory_;
   cuda::host_memory host_;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/cuda/memory_plan.hpp"
 #include "kernels/cuda/ops.hpp"
 #include "model/compute_device.hpp"
+#include "model/cuda/cuda_timeline.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -34,9 +36,13 @@ public:
             const lane_options& options) override;
 
 private:
+  cuda::memory_plan plan(const loaded_model& model,
+                         const lane_options& options) const;
+
   cuda_options options_;
   cuda::device_facts facts_;
   cuda::stream stream_;
+  cuda_timeline timeline_;
 };
 
 } // namespace sluice

@@ -5,15 +5,15 @@
 
 namespace sluice {
 
-void cuda_graphs::run(const cuda_step_sizes& sizes,
+void cuda_graphs::run(const cuda_graph_key& key,
                       const std::function<void(cuda::stream&)>& work,
                       cuda::stream& in) {
   const auto known =
       std::find_if(entries_.begin(), entries_.end(),
-                   [&](const auto& entry) { return entry.sizes == sizes; });
+                   [&](const auto& entry) { return entry.key == key; });
   if (known == entries_.end()) {
     work(in); // a kernel's first start loads it, which no graph may record
-    entries_.push_back({sizes, {}});
+    entries_.push_back({key, {}});
     return;
   }
   if (known->graph.empty()) {

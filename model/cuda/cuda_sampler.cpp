@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/cuda/cuda_sampler.hpp"
 
+#include "kernels/check.hpp"
+#include "kernels/cuda/step_state.hpp"
+
 #include <algorithm>
-#include <chrono>
 #include <cstring>
+#include <vector>
 
 namespace sluice {
 
 namespace {
-
-using clock = std::chrono::steady_clock;
 
 constexpr std::size_t alignment = 16;
 
@@ -17,215 +18,200 @@ std::size_t aligned(std::size_t bytes) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-void grow(cuda::device_memory& memory, std::size_t bytes) {
-  if (memory.bytes() < bytes)
-    memory = cuda::device_memory{bytes + bytes / 2};
+/// Where the lists of a slice begin. Those that every slice has come first: a
+/// graph of so many rows finds them at the same places every time.
+struct list_places {
+  std::size_t rows = 0;
+  std::size_t settings = 0;
+  std::size_t bias = 0;
+  std::size_t count_rows = 0;
+  std::size_t count_tokens = 0;
+  std::size_t count_changes = 0;
+  std::size_t bytes = 0; // of them all
+};
+
+list_places place_lists(std::size_t rows, std::size_t bias,
+                        std::size_t counts) {
+  list_places all;
+  const auto take = [&all](std::size_t& at, std::size_t bytes) {
+    at = all.bytes;
+    all.bytes += aligned(bytes);
+  };
+  take(all.rows, rows * sizeof(cuda::choice_row));
+  take(all.settings, rows * sizeof(cuda::choice_settings));
+  take(all.bias, bias * sizeof(logit_bias));
+  take(all.count_rows, counts * sizeof(std::int32_t));
+  take(all.count_tokens, counts * sizeof(std::int32_t));
+  take(all.count_changes, counts * sizeof(std::int32_t));
+  return all;
 }
 
-/// Lists that go to the device in one piece.
-class parcel {
-public:
-  parcel(std::vector<std::byte>& host, cuda::device_memory& device)
-      : host_{&host}, device_{&device} {
-    host.clear();
-  }
+list_places place_lists(const choice_slice& slice, std::int64_t rows) {
+  return place_lists(static_cast<std::size_t>(rows), slice.bias.size(),
+                     slice.count_rows.size());
+}
 
-  /// @return where the list will begin.
-  template <class T>
-  std::size_t add(const std::vector<T>& list) {
-    const auto at = host_->size();
-    host_->resize(aligned(at + list.size() * sizeof(T)));
-    if (!list.empty())
-      std::memcpy(host_->data() + at, list.data(), list.size() * sizeof(T));
-    return at;
-  }
-
-  void send(cuda::stream& in) {
-    grow(*device_, host_->size());
-    in.copy(device_->data(), host_->data(), host_->size());
-  }
-
-  template <class T>
-  const T* at(std::size_t offset) const {
-    return reinterpret_cast<const T*>(device_->data() + offset);
-  }
-
-private:
-  std::vector<std::byte>* host_;
-  cuda::device_memory* device_;
-};
+template <class T>
+const T* array_at(const std::byte* base, std::size_t offset) {
+  return reinterpret_cast<const T*>(base + offset);
+}
 
 } // namespace
 
-cuda_sampler::cuda_sampler(std::uint32_t vocab, std::uint32_t most_rows)
-    : vocab_{vocab}, most_rows_{most_rows},
-      workspace_{cuda::choice_workspace_bytes(most_rows, vocab)} {}
-
-void cuda_sampler::slice_input::clear() {
-  rows.clear();
-  settings.clear();
-  bias.clear();
-  count_rows.clear();
-  count_tokens.clear();
-  count_changes.clear();
-  counted = 0;
-  most_top = 0;
+cuda_sampler::parts cuda_sampler::place_parts(const bounds& most,
+                                              std::byte* base) {
+  constexpr std::uint64_t part_alignment = 256;
+  const auto limits = choice_limits::of(most.rows, most.vocab, most.context);
+  parts all;
+  const auto take = [&](std::size_t bytes) {
+    auto* at = base ? base + all.bytes : nullptr;
+    all.bytes += (bytes + part_alignment - 1) / part_alignment * part_alignment;
+    return at;
+  };
+  all.lists_bytes = place_lists(limits.rows, limits.bias, limits.counts).bytes;
+  all.lists = take(all.lists_bytes);
+  all.counts = reinterpret_cast<std::uint32_t*>(
+      take(std::size_t{limits.counted} *
+           static_cast<std::size_t>(cuda::count_stride(most.vocab)) *
+           sizeof(std::uint32_t)));
+  all.chosen = reinterpret_cast<cuda::choice*>(
+      take(std::size_t{most.wanted} * sizeof(cuda::choice)));
+  all.top = reinterpret_cast<token_logprob*>(
+      take(std::size_t{limits.top} * sizeof(token_logprob)));
+  all.workspace_bytes = cuda::choice_workspace_bytes(most.rows, most.vocab);
+  all.workspace = take(all.workspace_bytes);
+  return all;
 }
 
-void cuda_sampler::run(const cuda_transformer& model, cuda_scratch& scratch,
-                       const lane_batch& batch, const logits_observer& observer,
-                       cuda::stream& in, step_answer& answer) {
-  const auto all = static_cast<std::uint32_t>(batch.wanted());
-  for (std::uint32_t first = 0; first < all; first += most_rows_) {
-    const slice part{first, std::min(most_rows_, all - first)};
-    const auto begin = clock::now();
-    const auto logits = model.logits(part.first, part.count, scratch, in);
-    plan(batch, part);
-    choose(logits, in);
-    if (observer)
-      show(logits, batch, part, observer, in);
-    in.wait();
-    const auto computed = clock::now();
-    collect(batch, part, answer);
-    answer.times().kernels += computed - begin;
-    answer.times().sampling += clock::now() - computed;
-  }
+std::uint64_t cuda_sampler::bytes_for(const bounds& most) {
+  return place_parts(most, nullptr).bytes;
 }
 
-void cuda_sampler::plan(const lane_batch& batch, slice part) {
-  input_.clear();
-  input_.rows.resize(part.count);
-  for (const auto& row : batch.rows()) {
-    const auto begin = std::max(part.first, row.first_wanted);
-    const auto end = std::min(part.first + part.count, row.end_wanted());
-    if (begin >= end)
-      continue;
-    const auto& sampling = row.sequence->sampling();
-    input_.settings.push_back(
-        {.params = sampling.params,
-         .sequence = sampling.index,
-         .seed = sampling.seed,
-         .bias_first = static_cast<std::int32_t>(input_.bias.size()),
-         .bias_count = static_cast<std::int32_t>(sampling.bias.size()),
-         .want_logprobs = sampling.want_logprobs ? 1 : 0,
-         .top_logprobs = static_cast<std::int32_t>(sampling.top_logprobs),
-         .top_scores = static_cast<std::int32_t>(sampling.top_scores)});
-    input_.bias.insert(input_.bias.end(), sampling.bias.begin(),
-                       sampling.bias.end());
-    input_.most_top = std::max(
-        {input_.most_top, static_cast<std::int32_t>(sampling.top_logprobs),
-         static_cast<std::int32_t>(sampling.top_scores)});
-    for (auto at = begin; at < end; ++at)
-      plan_position(row, at, input_.rows[at - part.first]);
+cuda_sampler::cuda_sampler(const bounds& most, std::span<std::byte> device)
+    : most_{most}, limits_{choice_limits::of(most.rows, most.vocab,
+                                             most.context)},
+      device_{place_parts(most, device.data())}, staging_{staging{limits_},
+                                                          staging{limits_}} {
+  for (auto& each : staging_) {
+    each.lists = cuda::host_memory{device_.lists_bytes};
+    each.chosen = cuda::host_memory{limits_.rows * sizeof(cuda::choice)};
+    each.top = cuda::host_memory{limits_.top * sizeof(token_logprob)};
   }
 }
 
-void cuda_sampler::plan_position(const batch_row& row, std::uint32_t wanted,
-                                 cuda::choice_row& out) {
-  out.settings = static_cast<std::int32_t>(input_.settings.size()) - 1;
-  out.position = static_cast<std::int32_t>(row.position_of(wanted)) + 1;
-  if (row.is_scored(wanted)) {
-    out.given = row.next_tokens[wanted - row.first_wanted];
-    return;
-  }
-  if (!row.sequence->sampling().has_penalties())
-    return;
-  // A position's counts are its own: those of the settings, copied.
-  auto settings = input_.settings.back();
-  settings.counts = input_.counted++;
-  const auto position = static_cast<std::uint32_t>(out.position);
-  for (const auto& seen : row.sequence->counts_before(position)) {
-    input_.count_rows.push_back(settings.counts);
-    input_.count_tokens.push_back(seen.token);
-    input_.count_changes.push_back(seen.generated);
-  }
-  out.settings = static_cast<std::int32_t>(input_.settings.size());
-  input_.settings.push_back(settings);
+const choice_slice& cuda_sampler::plan(const lane_batch& batch,
+                                       std::uint32_t first,
+                                       std::uint32_t place) {
+  auto& slice = staging_.at(place).slice;
+  slice.fill(batch, first);
+  return slice;
 }
 
-void cuda_sampler::choose(const cuda::device_rows& logits, cuda::stream& in) {
-  parcel up{up_host_, up_};
-  const auto rows = up.add(input_.rows);
-  const auto settings = up.add(input_.settings);
-  const auto bias = up.add(input_.bias);
-  const auto count_rows = up.add(input_.count_rows);
-  const auto count_tokens = up.add(input_.count_tokens);
-  const auto count_changes = up.add(input_.count_changes);
-  up.send(in);
-  if (input_.counted > 0) {
-    const auto bytes = static_cast<std::size_t>(input_.counted) *
-                       static_cast<std::size_t>(cuda::count_stride(vocab_)) *
-                       sizeof(std::uint32_t);
-    grow(counts_, bytes);
-    in.fill(counts_.data(), 0, bytes);
-    cuda::count_tokens(
-        {.counts = reinterpret_cast<std::uint32_t*>(counts_.data()),
-         .vocabulary = vocab_,
-         .rows = up.at<std::int32_t>(count_rows),
-         .tokens = up.at<std::int32_t>(count_tokens),
-         .changes = up.at<std::int32_t>(count_changes),
-         .count = static_cast<std::int64_t>(input_.count_rows.size())},
-        in);
-  }
-  const auto count = input_.rows.size();
-  const auto top_count = count * static_cast<std::size_t>(input_.most_top);
-  const auto top_at = aligned(count * sizeof(cuda::choice));
-  grow(down_, top_at + top_count * sizeof(token_logprob));
-  auto* out = reinterpret_cast<cuda::choice*>(down_.data());
-  auto* top = reinterpret_cast<token_logprob*>(down_.data() + top_at);
+void cuda_sampler::send(std::uint32_t place, std::int64_t rows,
+                        cuda::stream& in) {
+  auto& from = staging_.at(place);
+  const auto& slice = from.slice;
+  require(rows >= slice.count() && rows <= limits_.rows,
+          "cuda: more tokens are chosen at once than there is room for");
+  const auto at = place_lists(slice, rows);
+  auto* host = from.lists.data();
+  const auto write = [host](const auto& list, std::size_t offset) {
+    if (!list.empty())
+      std::memcpy(host + offset, list.data(), list.size() * sizeof list[0]);
+  };
+  write(slice.rows, at.rows);
+  auto* all_rows = reinterpret_cast<cuda::choice_row*>(host + at.rows);
+  std::fill(all_rows + slice.rows.size(), all_rows + rows, cuda::choice_row{});
+  write(slice.settings, at.settings);
+  write(slice.bias, at.bias);
+  write(slice.count_rows, at.count_rows);
+  write(slice.count_tokens, at.count_tokens);
+  write(slice.count_changes, at.count_changes);
+  in.copy(device_.lists, host, at.bytes);
+  if (slice.counted > 0)
+    count_seen(slice, rows, in);
+}
+
+void cuda_sampler::count_seen(const choice_slice& slice, std::int64_t rows,
+                              cuda::stream& in) {
+  const auto at = place_lists(slice, rows);
+  in.fill(device_.counts, 0,
+          static_cast<std::size_t>(slice.counted) *
+              static_cast<std::size_t>(cuda::count_stride(most_.vocab)) *
+              sizeof(std::uint32_t));
+  cuda::count_tokens(
+      {.counts = device_.counts,
+       .vocabulary = most_.vocab,
+       .rows = array_at<std::int32_t>(device_.lists, at.count_rows),
+       .tokens = array_at<std::int32_t>(device_.lists, at.count_tokens),
+       .changes = array_at<std::int32_t>(device_.lists, at.count_changes),
+       .count = std::ssize(slice.count_rows)},
+      in);
+}
+
+void cuda_sampler::choose(const cuda::device_rows& logits,
+                          const choice_slice& slice, cuda::stream& in) const {
+  const auto at = place_lists(static_cast<std::size_t>(logits.rows), 0, 0);
   cuda::choose_tokens(
       {.logits = logits,
-       .rows = up.at<cuda::choice_row>(rows),
-       .settings = up.at<cuda::choice_settings>(settings),
-       .counts = reinterpret_cast<std::uint32_t*>(counts_.data()),
-       .bias = up.at<logit_bias>(bias),
-       .out = out,
-       .top = top_count > 0 ? top : nullptr,
-       .most_top = input_.most_top,
-       .workspace = workspace_.data(),
-       .workspace_bytes = workspace_.bytes()},
+       .rows = array_at<cuda::choice_row>(device_.lists, at.rows),
+       .settings = array_at<cuda::choice_settings>(device_.lists, at.settings),
+       .counts = device_.counts,
+       .bias = array_at<logit_bias>(device_.lists, at.bias),
+       .out = device_.chosen + slice.first(),
+       .top = slice.most_top() > 0 ? device_.top : nullptr,
+       .most_top = slice.most_top(),
+       .workspace = device_.workspace,
+       .workspace_bytes = device_.workspace_bytes},
       in);
-  choices_.resize(count);
-  top_.resize(top_count);
-  in.copy(choices_.data(), out, count * sizeof(cuda::choice));
-  if (top_count > 0)
-    in.copy(top_.data(), top, top_count * sizeof(token_logprob));
 }
 
-void cuda_sampler::show(const cuda::device_rows& logits,
-                        const lane_batch& batch, slice part,
-                        const logits_observer& observer, cuda::stream& in) {
-  const auto stride = static_cast<std::size_t>(logits.row_stride);
-  std::vector<float> host(static_cast<std::size_t>(logits.rows) * stride);
-  in.copy(host.data(), logits.data, host.size() * sizeof(float));
-  in.wait();
-  for (const auto& row : batch.rows())
-    for (auto i = std::max(part.first, row.first_wanted);
-         i < std::min(part.first + part.count, row.end_wanted()); ++i)
-      observer({row.sequence->key(),
-                row.position_of(i),
-                {host.data() + std::size_t{i - part.first} * stride, vocab_}});
+void cuda_sampler::take(const cuda_step& into, cuda::stream& in) const {
+  cuda::take_tokens({.chosen = device_.chosen,
+                     .chosen_rows = most_.wanted,
+                     .from = into.taken_from,
+                     .at = into.taken_at,
+                     .ids = into.tokens,
+                     .rows = into.sizes.rows,
+                     .count = into.taken_count},
+                    in);
 }
 
-void cuda_sampler::collect(const lane_batch& batch, slice part,
-                           step_answer& answer) {
+void cuda_sampler::fetch(std::uint32_t place, cuda::stream& in) {
+  auto& to = staging_.at(place);
+  const auto count = std::size_t{to.slice.count()};
+  in.copy(to.chosen.data(), device_.chosen + to.slice.first(),
+          count * sizeof(cuda::choice));
+  const auto top = count * static_cast<std::size_t>(to.slice.most_top());
+  if (top > 0)
+    in.copy(to.top.data(), device_.top, top * sizeof(token_logprob));
+}
+
+void cuda_sampler::collect(const lane_batch& batch, std::uint32_t place,
+                           step_answer& answer) const {
+  const auto& from = staging_.at(place);
+  const auto end = from.slice.first() + from.slice.count();
   for (const auto& row : batch.rows()) {
     auto& of_row = answer.row(row.plan_row);
-    for (auto i = std::max(part.first, row.first_wanted);
-         i < std::min(part.first + part.count, row.end_wanted()); ++i)
+    for (auto i = std::max(from.slice.first(), row.first_wanted);
+         i < std::min(end, row.end_wanted()); ++i)
       if (of_row.code == messages::ErrorCode::none)
         add_outcome(of_row, row, i,
-                    outcome_of(i - part.first, row.is_scored(i)));
+                    outcome_of(from, i - from.slice.first(), row.is_scored(i)));
   }
 }
 
-position_outcome cuda_sampler::outcome_of(std::uint32_t index,
-                                          bool is_scored) const {
-  const auto& from = choices_[index];
+position_outcome cuda_sampler::outcome_of(const staging& of,
+                                          std::uint32_t index, bool is_scored) {
+  const auto& from = array_at<cuda::choice>(of.chosen.data(), 0)[index];
   position_outcome out;
+  if (of.slice.rows[index].settings < 0) {
+    out.error = "logit_bias has more entries than a GPU takes; give fewer";
+    return out;
+  }
   const auto* first =
-      top_.data() +
-      std::size_t{index} * static_cast<std::size_t>(input_.most_top);
+      array_at<token_logprob>(of.top.data(), 0) +
+      std::size_t{index} * static_cast<std::size_t>(of.slice.most_top());
   out.top.assign(first, first + from.top_count);
   if (is_scored)
     out.score = {.status = from.status,

@@ -1,74 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/sampling.hpp"
-#include "model/cuda/cuda_scratch.hpp"
-#include "model/cuda/cuda_transformer.hpp"
-#include "model/lane_batch.hpp"
-#include "model/logits_observer.hpp"
+#include "model/compute_device.hpp"
+#include "model/cuda/cuda_choices.hpp"
+#include "model/cuda/cuda_step.hpp"
 #include "model/position_outcome.hpp"
-#include "model/step_answer.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <span>
 
 namespace sluice {
 
-/// Turns the hidden states of a step into tokens and scores on a GPU, as
-/// `sampler`. What a row needs beside its logits (settings, biases, penalty
-/// counts) goes up with each step, so that nothing about a sequence has to be
-/// kept in step with the host.
+/// Turns the logits of a step into tokens and scores on a GPU, as `sampler`, a
+/// slice of the wanted positions at a time:
+///
+///   plan     takes what fits
+///   send     brings what it asks for to the device
+///   choose   chooses; only kernels, so that a graph can record it
+///   fetch    brings what was chosen to pinned host memory
+///   collect  reads it there, once the stream has come so far
+///
+/// What the last step chose stays on the device for the step after it.
 class cuda_sampler {
 public:
-  /// @param most_rows  positions of one slice, those of the scratch's logits.
-  /// @throws cuda::out_of_device_memory, cuda::device_error.
-  cuda_sampler(std::uint32_t vocab, std::uint32_t most_rows);
+  struct bounds {
+    std::uint32_t rows = 0;   // of the logits
+    std::uint32_t wanted = 0; // positions of the largest step
+    std::uint32_t vocab = 0;
+    std::uint32_t context = 0;
+  };
 
-  /// Samples and scores every position the batch asks for, as sampler::run().
-  /// Waits for the device.
-  void run(const cuda_transformer& model, cuda_scratch& scratch,
-           const lane_batch& batch, const logits_observer& observer,
-           cuda::stream& in, step_answer& answer);
+  /// @param device  bytes_for() bytes.
+  /// @throws cuda::device_error.
+  cuda_sampler(const bounds& most, std::span<std::byte> device);
+
+  /// Bytes of device memory that it takes.
+  static std::uint64_t bytes_for(const bounds& most);
+
+  /// Takes the wanted positions from `first` on, as many as fit.
+  /// @param place  of the step; the slice before in this place must have been
+  ///               collected.
+  const choice_slice& plan(const lane_batch& batch, std::uint32_t first,
+                           std::uint32_t place);
+
+  /// @param rows  that choose() will have: those behind the slice are skipped.
+  void send(std::uint32_t place, std::int64_t rows, cuda::stream& in);
+
+  /// @param logits  [rows, vocab] of the slice, in the order of positions; as
+  ///                many rows as were sent.
+  void choose(const cuda::device_rows& logits, const choice_slice& slice,
+              cuda::stream& in) const;
+
+  /// Fills in the tokens of a step that the one before has chosen.
+  void take(const cuda_step& into, cuda::stream& in) const;
+
+  void fetch(std::uint32_t place, cuda::stream& in);
+  void collect(const lane_batch& batch, std::uint32_t place,
+               step_answer& answer) const;
 
 private:
-  struct slice { // of the step's wanted positions
-    std::uint32_t first;
-    std::uint32_t count;
+  /// What lies in device memory.
+  struct parts {
+    std::byte* lists = nullptr; // of the slice, one after the other
+    std::uint32_t* counts = nullptr;
+    cuda::choice* chosen = nullptr; // [wanted]
+    token_logprob* top = nullptr;
+    std::byte* workspace = nullptr;
+    std::size_t lists_bytes = 0;
+    std::size_t workspace_bytes = 0;
+    std::uint64_t bytes = 0; // of them all
   };
-  /// What a slice needs on the device.
-  struct slice_input {
-    std::vector<cuda::choice_row> rows;
-    std::vector<cuda::choice_settings> settings;
-    std::vector<logit_bias> bias;
-    std::vector<std::int32_t> count_rows; // beside the next two
-    std::vector<std::int32_t> count_tokens;
-    std::vector<std::int32_t> count_changes;
-    std::int32_t counted = 0; // rows of penalty counts
-    std::int32_t most_top = 0;
+  static parts place_parts(const bounds& most, std::byte* base);
 
-    void clear();
+  /// Of one step.
+  struct staging {
+    explicit staging(const choice_limits& limits) : slice{limits} {}
+    choice_slice slice;
+    cuda::host_memory lists;
+    cuda::host_memory chosen; // [limits.rows]
+    cuda::host_memory top;    // [limits.top]
   };
 
-  void plan(const lane_batch& batch, slice part);
-  void plan_position(const batch_row& row, std::uint32_t wanted,
-                     cuda::choice_row& out);
-  void choose(const cuda::device_rows& logits, cuda::stream& in);
-  void show(const cuda::device_rows& logits, const lane_batch& batch,
-            slice part, const logits_observer& observer, cuda::stream& in);
-  void collect(const lane_batch& batch, slice part, step_answer& answer);
-  position_outcome outcome_of(std::uint32_t index, bool is_scored) const;
+  void count_seen(const choice_slice& slice, std::int64_t rows,
+                  cuda::stream& in);
+  static position_outcome outcome_of(const staging& from, std::uint32_t index,
+                                     bool is_scored);
 
-  std::uint32_t vocab_;
-  std::uint32_t most_rows_;
-  slice_input input_;
-  // Grow with what is asked.
-  cuda::device_memory up_;     // the input
-  cuda::device_memory counts_; // [counted, count_stride]
-  cuda::device_memory down_;   // choices, then alternatives
-  cuda::device_memory workspace_;
-  std::vector<std::byte> up_host_;
-  std::vector<cuda::choice> choices_;
-  std::vector<token_logprob> top_;
+  bounds most_;
+  choice_limits limits_;
+  parts device_;
+  std::array<staging, most_started_steps> staging_;
 };
 
 } // namespace sluice

@@ -56,9 +56,9 @@ std::int64_t rows_of_logits(std::int64_t vocab, std::int64_t max_tokens) {
 } // namespace
 
 cuda_scratch::cuda_scratch(const architecture& arch, std::uint32_t max_tokens,
-                           cuda::determinism mode, cuda::stream& in)
-    : memory_{bytes_for(arch, max_tokens, mode)} {
-  place(arch, max_tokens, mode, memory_.data());
+                           cuda::determinism mode,
+                           std::span<std::byte> device, cuda::stream& in) {
+  place(arch, max_tokens, mode, device.data());
   in.fill(matmul_workspace, 0, matmul_workspace_bytes);
 }
 
@@ -69,6 +69,12 @@ std::uint64_t cuda_scratch::bytes_for(const architecture& arch,
                           "max_step_tokens");
   cuda_scratch sizes;
   return sizes.place(arch, max_tokens, mode, nullptr);
+}
+
+std::uint32_t cuda_scratch::logit_rows(const architecture& arch,
+                                       std::uint32_t max_tokens) {
+  return static_cast<std::uint32_t>(
+      rows_of_logits(cuda::count_stride(arch.vocab), max_tokens));
 }
 
 std::uint64_t cuda_scratch::place(const architecture& a, std::int64_t rows,

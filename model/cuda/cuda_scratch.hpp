@@ -4,7 +4,9 @@
 #include "kernels/cuda/ops.hpp"
 #include "model/cuda/cuda_weights.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace sluice {
 
@@ -14,15 +16,20 @@ class cuda_scratch {
 public:
   /// @param max_tokens  positions of the largest step, > 0.
   /// @param mode        of its matmuls, which want more room in fast mode.
-  /// @throws contract_violation for 0, cuda::out_of_device_memory,
-  ///         cuda::device_error.
+  /// @param device      bytes_for() bytes.
+  /// @throws contract_violation for 0, cuda::device_error.
   cuda_scratch(const architecture& arch, std::uint32_t max_tokens,
-               cuda::determinism mode, cuda::stream& in);
+               cuda::determinism mode, std::span<std::byte> device,
+               cuda::stream& in);
 
   /// @return bytes that a scratch of this size takes.
   static std::uint64_t bytes_for(const architecture& arch,
                                  std::uint32_t max_tokens,
                                  cuda::determinism mode);
+
+  /// @return rows of its logits.
+  static std::uint32_t logit_rows(const architecture& arch,
+                                  std::uint32_t max_tokens);
 
   cuda::device_rows residual; // [max_tokens, hidden]
   cuda::device_rows update;   // [max_tokens, hidden]
@@ -41,14 +48,11 @@ public:
   std::byte* attention_workspace = nullptr;
   std::size_t attention_workspace_bytes = 0;
 
-  std::uint64_t bytes() const noexcept { return memory_.bytes(); }
-
 private:
   std::uint64_t place(const architecture& arch, std::int64_t rows,
                       cuda::determinism mode, std::byte* base);
 
   cuda_scratch() = default;
-  cuda::device_memory memory_;
 };
 
 /// The first rows of an operand, as one of a type.

@@ -6,18 +6,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace sluice {
 
 namespace {
 
 constexpr std::int64_t shortest = 1024; // of the rungs of `longest`
-
-/// Bytes of one row besides its table: five words, a tile and a slot.
-constexpr std::size_t row_bytes_of_input = 5 * sizeof(std::int32_t) +
-                                           sizeof(cuda::attention_tile) +
-                                           sizeof(std::int64_t);
 
 std::int64_t rounded_length(std::int64_t longest, std::int64_t context) {
   const auto power = std::bit_ceil(static_cast<std::uint64_t>(longest));
@@ -28,6 +22,87 @@ std::int64_t rounded_length(std::int64_t longest, std::int64_t context) {
 bool decodes_only(const step_positions& step) {
   return step.wanted.size() == step.tokens.size() &&
          step.tables.size() == step.tokens.size();
+}
+
+/// Where the arrays of a step begin.
+struct array_places {
+  std::int64_t* slots = nullptr;
+  cuda::attention_tile* tiles = nullptr;
+  std::int32_t* tokens = nullptr;
+  std::int32_t* positions = nullptr;
+  std::int32_t* sequence_of = nullptr;
+  std::int32_t* wanted = nullptr;
+  std::int32_t* taken_from = nullptr;
+  std::int32_t* taken_at = nullptr;
+  std::int32_t* single_rows = nullptr;
+  std::uint32_t* tables = nullptr; // [tables, table_pages]
+  std::size_t bytes = 0;           // of them all
+};
+
+// Tables come last: how long they are moves nothing else of a decode.
+array_places place_arrays(std::byte* base, const step_arrays& counts) {
+  array_places all;
+  const auto take = [&]<class T>(T*& array, std::size_t count) {
+    array = base ? reinterpret_cast<T*>(base + all.bytes) : nullptr;
+    all.bytes += count * sizeof(T);
+  };
+  take(all.slots, counts.rows);
+  take(all.tiles, counts.tiles);
+  take(all.tokens, counts.rows);
+  take(all.positions, counts.rows);
+  take(all.sequence_of, counts.rows);
+  take(all.wanted, counts.wanted);
+  take(all.taken_from, counts.taken);
+  take(all.taken_at, counts.taken);
+  take(all.single_rows, counts.singles);
+  take(all.tables, counts.tables * counts.table_pages);
+  return all;
+}
+
+// A decode has as many of everything as its rung says.
+step_arrays sizes_of_arrays(const step_positions& step,
+                            const rounded_sizes& rounded,
+                            const cuda::attention_plan& attention,
+                            const cuda_step_input::bounds& most) {
+  const auto rows = static_cast<std::size_t>(rounded.sizes.rows);
+  const auto pages =
+      (rounded.sizes.longest + most.page_tokens - 1) / most.page_tokens;
+  return {.rows = rows,
+          .wanted = static_cast<std::size_t>(rounded.sizes.wanted),
+          .taken = rounded.is_decode ? rows : step.taken.size(),
+          .tiles = attention.tiles.size(),
+          .singles = attention.single_rows.size(),
+          .tables = step.tables.size(),
+          .table_pages = std::min(static_cast<std::size_t>(pages),
+                                  std::size_t{most.pages})};
+}
+
+void fill_rows(const array_places& to, const step_positions& step,
+               const step_arrays& counts) {
+  const auto fill = [](auto* array, auto values, std::size_t count,
+                       auto filler) {
+    std::copy(values.begin(), values.end(), array);
+    std::fill(array + values.size(), array + count, filler);
+  };
+  fill(to.slots, step.slots, counts.rows, -1);
+  fill(to.tokens, step.tokens, counts.rows, -1);
+  fill(to.positions, step.positions, counts.rows, -1);
+  fill(to.sequence_of, step.sequence_of, counts.rows, 0);
+  fill(to.wanted, step.wanted, counts.wanted, -1);
+  std::fill(to.taken_at, to.taken_at + counts.taken, -1);
+  for (std::size_t i = 0; i < step.taken.size(); ++i) {
+    to.taken_from[i] = static_cast<std::int32_t>(step.taken[i].from);
+    to.taken_at[i] = static_cast<std::int32_t>(step.taken[i].at);
+  }
+}
+
+void fill_tables(const array_places& to, std::span<const page_list> tables,
+                 const step_arrays& counts) {
+  auto* row = to.tables;
+  for (const auto table : tables) {
+    std::copy_n(table.begin(), std::min(table.size(), counts.table_pages), row);
+    row += counts.table_pages;
+  }
 }
 
 } // namespace
@@ -48,79 +123,58 @@ rounded_sizes sizes_of(const step_positions& step, std::int64_t context,
   return {sizes, true};
 }
 
-cuda_step_input::cuda_step_input(std::uint32_t max_rows,
-                                 std::uint32_t max_pages,
-                                 const cuda::attention_tiling& tiling)
-    : max_rows_{(max_rows + 3) / 4 * 4}, max_pages_{max_pages}, tiling_{tiling},
-      host_{max_rows_ * (row_bytes_of_input +
-                         std::size_t{max_pages} * sizeof(std::uint32_t))},
-      device_{host_.bytes()} {}
+cuda_step_input::cuda_step_input(const bounds& most,
+                                 std::span<std::byte> device)
+    : most_{most}, device_{device} {
+  for (auto& host : host_)
+    host = cuda::host_memory{static_cast<std::size_t>(bytes_for(most))};
+}
+
+std::uint64_t cuda_step_input::bytes_for(const bounds& most) {
+  return place_arrays(nullptr, {.rows = most.rows,
+                                .wanted = most.rows,
+                                .taken = most.rows,
+                                .tiles = most.rows,
+                                .singles = most.rows,
+                                .tables = most.rows,
+                                .table_pages = most.pages})
+      .bytes;
+}
 
 cuda_step cuda_step_input::load(const step_positions& step,
                                 const rounded_sizes& rounded,
-                                cuda::stream& in) {
+                                std::uint32_t place, cuda::stream& in) {
   const auto& sizes = rounded.sizes;
-  require(sizes.rows <= max_rows_, "cuda: a step has more rows than its input");
-  const auto here = arrays_at(host_.data());
-  const auto there = arrays_at(device_.data());
-  const auto count = static_cast<std::size_t>(sizes.rows);
-  const auto send = [&](auto* to, auto* from, auto values, auto filler) {
-    std::copy(values.begin(), values.end(), from);
-    std::fill(from + values.size(), from + count, filler);
-    in.copy(to, from, count * sizeof *from);
-  };
-  send(there.tokens, here.tokens, step.tokens, -1);
-  send(there.positions, here.positions, step.positions, -1);
-  send(there.sequence_of, here.sequence_of, step.sequence_of, 0);
-  send(there.slots, here.slots, step.slots, -1);
-  send(there.wanted, here.wanted, step.wanted, -1);
-  for (std::size_t i = 0; i < step.tables.size(); ++i) {
-    const auto table = step.tables[i];
-    auto* row = here.tables + i * max_pages_;
-    std::copy(table.begin(), table.end(), row);
-    in.copy(there.tables + i * max_pages_, row, table.size_bytes());
-  }
-  cuda_step loaded{.sizes = sizes,
-                   .tokens = there.tokens,
-                   .positions = there.positions,
-                   .slots = there.slots,
-                   .sequence_of = there.sequence_of,
-                   .wanted = there.wanted,
-                   .tables = {there.tables, max_pages_}};
-  if (!rounded.is_decode)
-    load_tiles(step, loaded, in);
-  return loaded;
-}
-
-void cuda_step_input::load_tiles(const step_positions& step, cuda_step& to,
-                                 cuda::stream& in) {
-  const auto plan =
-      cuda::plan_attention(step.sequence_of, step.positions, tiling_);
-  const auto here = arrays_at(host_.data());
-  const auto there = arrays_at(device_.data());
-  std::copy(plan.tiles.begin(), plan.tiles.end(), here.tiles);
-  std::copy(plan.single_rows.begin(), plan.single_rows.end(), here.single_rows);
-  in.copy(there.tiles, here.tiles, plan.tiles.size() * sizeof *here.tiles);
-  in.copy(there.single_rows, here.single_rows,
-          plan.single_rows.size() * sizeof *here.single_rows);
-  to.tiles = there.tiles;
-  to.tile_count = std::ssize(plan.tiles);
-  to.single_rows = there.single_rows;
-  to.single_count = std::ssize(plan.single_rows);
-}
-
-cuda_step_input::arrays cuda_step_input::arrays_at(std::byte* base) const {
-  auto* slots = reinterpret_cast<std::int64_t*>(base);
-  auto* tiles = reinterpret_cast<cuda::attention_tile*>(slots + max_rows_);
-  auto* words = reinterpret_cast<std::int32_t*>(tiles + max_rows_);
-  return {.tokens = words,
-          .positions = words + max_rows_,
-          .sequence_of = words + 2 * max_rows_,
-          .wanted = words + 3 * max_rows_,
-          .single_rows = words + 4 * max_rows_,
-          .tiles = tiles,
-          .slots = slots,
-          .tables = reinterpret_cast<std::uint32_t*>(words + 5 * max_rows_)};
+  require(sizes.rows <= most_.rows,
+          "cuda: a step has more rows than its input");
+  auto attention = rounded.is_decode
+                       ? cuda::attention_plan{}
+                       : cuda::plan_attention(step.sequence_of, step.positions,
+                                              most_.tiling);
+  const auto counts = sizes_of_arrays(step, rounded, attention, most_);
+  const auto here = place_arrays(host_.at(place).data(), counts);
+  const auto there = place_arrays(device_.data(), counts);
+  fill_rows(here, step, counts);
+  std::copy(attention.tiles.begin(), attention.tiles.end(), here.tiles);
+  std::copy(attention.single_rows.begin(), attention.single_rows.end(),
+            here.single_rows);
+  fill_tables(here, step.tables, counts);
+  in.copy(device_.data(), host_.at(place).data(), here.bytes);
+  return {
+      .sizes = sizes,
+      .tokens = there.tokens,
+      .positions = there.positions,
+      .slots = there.slots,
+      .sequence_of = there.sequence_of,
+      .wanted = there.wanted,
+      .tables = {there.tables, static_cast<std::int64_t>(counts.table_pages)},
+      .taken_from = there.taken_from,
+      .taken_at = there.taken_at,
+      .taken_count = static_cast<std::int64_t>(counts.taken),
+      .tiles = rounded.is_decode ? nullptr : there.tiles,
+      .tile_count = std::ssize(attention.tiles),
+      .single_rows = rounded.is_decode ? nullptr : there.single_rows,
+      .single_count = std::ssize(attention.single_rows)};
 }
 
 } // namespace sluice

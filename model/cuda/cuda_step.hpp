@@ -2,9 +2,13 @@
 #pragma once
 
 #include "kernels/cuda/attention.hpp"
-#include "model/transformer.hpp"
+#include "kernels/cuda/runtime.hpp"
+#include "model/compute_device.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace sluice {
 
@@ -22,12 +26,16 @@ struct cuda_step_sizes {
 /// A step's positions in device memory, as step_positions.
 struct cuda_step {
   cuda_step_sizes sizes;
-  const std::int32_t* tokens = nullptr;
+  std::int32_t* tokens = nullptr;          // -1: to be taken, or skipped
   const std::int32_t* positions = nullptr; // -1: skipped
   const std::int64_t* slots = nullptr;     // -1: skipped
   const std::int32_t* sequence_of = nullptr;
   const std::int32_t* wanted = nullptr;
   cuda::device_tables tables;
+  // Tokens that the step before has chosen, and where they go.
+  const std::int32_t* taken_from = nullptr;
+  const std::int32_t* taken_at = nullptr; // -1: nowhere
+  std::int64_t taken_count = 0;
   // Which rows attend together; none where every row stands alone.
   const cuda::attention_tile* tiles = nullptr;
   std::int64_t tile_count = 0;
@@ -45,41 +53,46 @@ struct rounded_sizes {
 rounded_sizes sizes_of(const step_positions& step, std::int64_t context,
                        std::int64_t max_rows);
 
-/// Brings a step's positions to the device: pinned memory here, its likeness
-/// there, at addresses that never change.
+/// The sizes of the arrays that a step brings along.
+struct step_arrays {
+  std::size_t rows = 0;
+  std::size_t wanted = 0;
+  std::size_t taken = 0;
+  std::size_t tiles = 0;
+  std::size_t singles = 0;
+  std::size_t tables = 0;
+  std::size_t table_pages = 0; // entries of each
+};
+
+/// Brings a step's positions to the device in one copy: pinned memory here, for
+/// each step that can be under way, its likeness there. Where decodes of the
+/// same sizes lie there never changes.
 class cuda_step_input {
 public:
-  /// @param max_rows   positions of the largest step.
-  /// @param max_pages  entries of the longest page table.
-  /// @throws cuda::out_of_device_memory, cuda::device_error.
-  cuda_step_input(std::uint32_t max_rows, std::uint32_t max_pages,
-                  const cuda::attention_tiling& tiling);
+  struct bounds {
+    std::uint32_t rows = 0;  // positions of the largest step
+    std::uint32_t pages = 0; // entries of the longest page table
+    std::uint32_t page_tokens = 0;
+    cuda::attention_tiling tiling;
+  };
 
-  /// Puts the copies into the stream. The step before must have ended.
+  /// @param device  bytes_for() bytes.
+  /// @throws cuda::device_error.
+  cuda_step_input(const bounds& most, std::span<std::byte> device);
+
+  /// Bytes of device memory that it takes.
+  static std::uint64_t bytes_for(const bounds& most);
+
+  /// Puts the copy into the stream.
   /// @param sizes  at least those of the step; what is past it is skipped.
+  /// @param place  the step before in this place must have ended.
   cuda_step load(const step_positions& step, const rounded_sizes& sizes,
-                 cuda::stream& in);
+                 std::uint32_t place, cuda::stream& in);
 
 private:
-  struct arrays {
-    std::int32_t* tokens;
-    std::int32_t* positions;
-    std::int32_t* sequence_of;
-    std::int32_t* wanted;
-    std::int32_t* single_rows;
-    cuda::attention_tile* tiles;
-    std::int64_t* slots;
-    std::uint32_t* tables; // [max_rows, max_pages]
-  };
-  void load_tiles(const step_positions& step, cuda_step& to, cuda::stream& in);
-
-  arrays arrays_at(std::byte* base) const;
-
-  std::uint32_t max_rows_;
-  std::uint32_t max_pages_;
-  cuda::attention_tiling tiling_;
-  cuda::host_memory host_;
-  cuda::device_memory device_;
+  bounds most_;
+  std::array<cuda::host_memory, most_started_steps> host_;
+  std::span<std::byte> device_;
 };
 
 } // namespace sluice

@@ -177,12 +177,15 @@ std::uint64_t cuda_weight_bytes(const loaded_model& model) {
   return upload_plan{model, unused}.bytes();
 }
 
-cuda_weights upload_weights(const loaded_model& model, cuda::stream& in,
+cuda_weights upload_weights(const loaded_model& model,
+                            std::span<std::byte> device, cuda::stream& in,
                             const progress_fn& progress) {
   cuda_weights loaded;
   const upload_plan plan{model, loaded};
   const auto total = plan.bytes();
-  loaded.memory = cuda::device_memory{total};
+  require(device.size() >= total,
+          "cuda: too little memory for the weights; ask cuda_weight_bytes()");
+  loaded.bytes = total;
   std::uint64_t largest = 0;
   for (const auto& array : plan.placements())
     if (array.write)
@@ -193,7 +196,7 @@ cuda_weights upload_weights(const loaded_model& model, cuda::stream& in,
   for (const auto& array : plan.placements()) {
     if (progress)
       progress(done, total);
-    auto* at = loaded.memory.data() + done;
+    auto* at = device.data() + done;
     if (array.invent) {
       array.invent(inventor, at, in);
     } else {

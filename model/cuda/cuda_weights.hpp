@@ -5,7 +5,9 @@
 #include "kernels/cuda/runtime.hpp"
 #include "model/loaded_model.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace sluice {
@@ -20,7 +22,7 @@ struct cuda_layer {
   const float* v_bias = nullptr;
 };
 
-/// All weights of a model in one piece of device memory.
+/// All weights of a model, in one piece of somebody's device memory.
 struct cuda_weights {
   const std::byte* embed = nullptr; // [vocab, hidden] of embed_type
   dtype embed_type = dtype::bf16;   // or f16
@@ -28,7 +30,7 @@ struct cuda_weights {
   const float* final_norm = nullptr; // [hidden]
   cuda::device_weight lm_head;
   const float* inv_freq = nullptr; // [rotary_dim / 2]
-  cuda::device_memory memory;
+  std::uint64_t bytes = 0;         // of them all
 };
 
 /// Bytes that upload_weights() will take.
@@ -39,10 +41,11 @@ std::uint64_t cuda_weight_bytes(const loaded_model& model);
 /// that multiply the same x get forms with the same operand type: where a file
 /// mixes f16, w8a8 and others there, all of them become bf16.
 /// @param model     its matrices in rows, not in panels.
+/// @param device    cuda_weight_bytes() bytes, where the weights point into.
 /// @param progress  from the calling thread.
-/// @throws contract_violation as above, cuda::out_of_device_memory,
-///         cuda::device_error.
-cuda_weights upload_weights(const loaded_model& model, cuda::stream& in,
+/// @throws contract_violation as above, cuda::device_error.
+cuda_weights upload_weights(const loaded_model& model,
+                            std::span<std::byte> device, cuda::stream& in,
                             const progress_fn& progress = {});
 
 } // namespace sluice

@@ -16,6 +16,7 @@ using namespace sluice::actors;
 /// What the mock actors heard, in order.
 struct heard {
   std::vector<frame<messages::StepPlan>> plans;
+  std::vector<frame<messages::StepResult>> results;
   std::vector<frame<messages::Tokens>> tokens;
   std::vector<frame<messages::Outcome>> outcomes;
   std::vector<lane_news> news;
@@ -47,7 +48,8 @@ inline executor_actor mock_executor(caf::actor_system& system, heard_ptr log) {
                   log->plans.push_back(plan);
                 },
                 [](const frame<messages::Attach>&) {},
-                [](open_atom, std::uint32_t, const batcher_actor&) {}};
+                [](open_atom, std::uint32_t, const batcher_actor&) {},
+                [](ended_atom) {}};
       });
 }
 
@@ -61,7 +63,9 @@ inline batcher_actor mock_batcher(caf::actor_system& system, heard_ptr log) {
                   log->stops.push_back(order);
                 },
                 [](const frame<messages::PageGrant>&) {},
-                [](const frame<messages::StepResult>&) {},
+                [log](const frame<messages::StepResult>& result) {
+                  log->results.push_back(result);
+                },
                 [](report_atom) { return batcher_report{}; }};
       });
 }

@@ -10,8 +10,13 @@ namespace sluice::cuda {
 
 namespace emulation {
 
-/// Puts work into a stream: it is done at once, or recorded.
+/// Puts work into a stream: it is done at once, or recorded, or kept.
 void enqueue(stream& on, std::function<void()> work);
+
+/// From here on streams keep their work until somebody waits for it: whoever
+/// changes what it reads meanwhile, or reads too soon what it writes, is found
+/// out. For tests; no stream may have work when it ends.
+void work_late(bool late);
 
 } // namespace emulation
 

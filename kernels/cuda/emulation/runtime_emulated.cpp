@@ -2,9 +2,12 @@
 #include "kernels/cuda/emulation/launch_emulated.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <mutex>
 #include <new>
 #include <utility>
 #include <vector>
@@ -21,10 +24,31 @@ constexpr std::size_t alignment = 256;
 constexpr std::uint64_t total = std::uint64_t{1} << 32;
 using calls = std::vector<std::function<void()>>;
 
-/// What native() gives: where calls are recorded, if they are.
+/// What native() gives: where calls are recorded, if they are, and what has
+/// been put off. Whoever waits does the work, in whatever thread.
 struct emulated_stream {
   std::shared_ptr<calls> recording;
+  std::recursive_mutex mutex;
+  std::deque<std::function<void()>> put_off;
+
+  void add(std::function<void()> work) {
+    const std::lock_guard lock{mutex};
+    put_off.push_back(std::move(work));
+  }
+
+  /// Works until `done` says so, or nothing is left.
+  template <class Condition>
+  void work_until(Condition done) {
+    const std::lock_guard lock{mutex};
+    while (!put_off.empty() && !done()) {
+      const auto next = std::move(put_off.front());
+      put_off.pop_front();
+      next();
+    }
+  }
 };
+
+std::atomic<bool> late{false};
 
 void give_back(std::byte* data) noexcept {
   std::free(data);
@@ -49,15 +73,34 @@ struct graph::impl {
 struct stream::impl : emulated_stream {};
 
 struct event::impl {
-  clock::time_point at{};
+  /// What the stream knows of it, too.
+  struct state {
+    clock::time_point at{};
+    std::atomic<std::uint64_t> recorded{0};
+    std::atomic<std::uint64_t> passed{0};
+    emulated_stream* in = nullptr; // where it was recorded last
+
+    bool reached() const { return passed >= recorded; }
+    void wait() const {
+      if (!reached())
+        in->work_until([this] { return reached(); });
+    }
+  };
+  std::shared_ptr<state> of = std::make_shared<state>();
 };
 
 void emulation::enqueue(stream& on, std::function<void()> work) {
   auto& state = *static_cast<emulated_stream*>(on.native());
   if (state.recording)
     state.recording->push_back(std::move(work));
+  else if (late)
+    state.add(std::move(work));
   else
     work();
+}
+
+void emulation::work_late(bool now) {
+  late = now;
 }
 
 std::vector<device_facts> devices() {
@@ -86,7 +129,9 @@ void stream::fill(void* to, int byte, std::size_t bytes) {
   emulation::enqueue(*this, [=] { std::memset(to, byte, bytes); });
 }
 
-void stream::wait() {}
+void stream::wait() {
+  impl_->work_until([] { return false; });
+}
 
 void stream::begin_recording() {
   impl_->recording = std::make_shared<calls>();
@@ -114,19 +159,29 @@ event::event() : impl_{std::make_unique<impl>()} {}
 event::~event() = default;
 
 void event::record(stream& in) {
-  emulation::enqueue(in, [at = &impl_->at] { *at = clock::now(); });
+  auto& state = *impl_->of;
+  state.in = static_cast<emulated_stream*>(in.native());
+  emulation::enqueue(in, [of = impl_->of, number = ++state.recorded] {
+    of->at = clock::now();
+    of->passed = number;
+  });
 }
 
 bool event::reached() const {
-  return true;
+  return impl_->of->reached();
 }
 
-void event::wait() const {}
+void event::wait() const {
+  impl_->of->wait();
+}
 
-void event::delay(stream&) const {}
+void event::delay(stream& in) const {
+  emulation::enqueue(in, [of = impl_->of] { of->wait(); });
+}
 
 double event::seconds_since(const event& earlier) const {
-  return std::chrono::duration<double>(impl_->at - earlier.impl_->at).count();
+  return std::chrono::duration<double>(impl_->of->at - earlier.impl_->of->at)
+      .count();
 }
 
 // -- memory -------------------------------------------------------------------
