@@ -2,6 +2,7 @@
 #include "model/engine.hpp"
 
 #include "kernels/check.hpp"
+#include "kernels/device_error.hpp"
 
 #include <exception>
 #include <string>
@@ -12,13 +13,33 @@ namespace sluice {
 engine::engine(std::unique_ptr<compute_device> device)
     : device_{std::move(device)} {}
 
+engine::engine(device_source source)
+    : source_{std::move(source)}, device_{source_.make()} {}
+
 engine::engine(const engine_options& options)
     : engine{std::make_unique<cpu_device>(options)} {}
 
 std::uint32_t engine::add_lane(std::shared_ptr<const loaded_model> model,
                                const lane_options& options) {
-  lanes_.push_back(std::make_unique<lane>(std::move(model), options, *device_));
+  lanes_.push_back(std::make_unique<lane>(model, options, *device_));
+  hosted_.push_back({std::move(model), options});
   return lanes() - 1;
+}
+
+void engine::renew() {
+  require(source_.make != nullptr,
+          "engine: this device cannot be made anew; give the engine a "
+          "device_source");
+  if (device_)
+    device_->unpin_caller(); // the new one may start threads
+  lanes_.clear();
+  device_.reset(); // nobody has anything of the old one when it is cleared away
+  if (source_.reset)
+    source_.reset();
+  device_ = source_.make();
+  for (const auto& [model, options] : hosted_)
+    lanes_.push_back(std::make_unique<lane>(model, options, *device_));
+  step_ended_ = {};
 }
 
 messages::frame<messages::StepResult>
@@ -44,6 +65,10 @@ void engine::run(const messages::StepPlan& plan) {
                             "; add the lane first");
   try {
     lanes_[plan.lane()]->step(plan, observer_, answer_);
+  } catch (const device_error& error) {
+    if (error.sticky())
+      throw; // it is not this step's alone
+    answer_.fail(ErrorCode::executor_failed, error.what());
   } catch (const std::exception& error) {
     answer_.fail(ErrorCode::executor_failed, error.what());
   }
