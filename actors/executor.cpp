@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "actors/guard.hpp"
+#include "kernels/device_error.hpp"
 #include "model/engine.hpp"
 
 namespace sluice::actors {
@@ -19,6 +20,8 @@ void executor_state::bind(std::uint32_t lane, batcher_actor batcher) {
 }
 
 void executor_state::run(frame<messages::StepPlan> plan) {
+  if (is_void(*plan))
+    return;
   if (!std::exchange(pinned_, true))
     device_->pin_caller(); // this thread is the actor's own and ends with it
   const auto found = batchers_.find(plan->lane());
@@ -27,10 +30,11 @@ void executor_state::run(frame<messages::StepPlan> plan) {
                   plan->number(), plan->lane());
     return;
   }
-  self_->send(found->second, step(*plan));
+  if (auto result = step(*plan))
+    self_->send(found->second, std::move(result));
 }
 
-// Whatever happens on the device, the batcher gets a result for its plan.
+// Whatever else happens on the device, the batcher gets a result for its plan.
 frame<messages::StepResult>
 executor_state::step(const messages::StepPlan& plan) {
   messages::StepResultT failure;
@@ -39,6 +43,12 @@ executor_state::step(const messages::StepPlan& plan) {
   failure.code = messages::ErrorCode::executor_failed;
   try {
     return device_->step(plan);
+  } catch (const device_error& error) {
+    failure.text = error.what();
+    if (error.sticky() && watched_) {
+      lose(failure.text);
+      return {};
+    }
   } catch (const std::exception& error) {
     failure.text = error.what();
   } catch (...) {
@@ -49,7 +59,54 @@ executor_state::step(const messages::StepPlan& plan) {
 }
 
 void executor_state::attach(frame<messages::Attach> state) {
+  if (lost_ || state->life() != life_)
+    return; // the batcher will hear of another life
   device_->attach(*state);
+  unattached_.erase(state->lane());
+}
+
+// -- a device that is lost, and its next life
+// ----------------------------------------------------------------------
+
+bool executor_state::is_void(const messages::StepPlan& plan) const {
+  return lost_ || unattached_.contains(plan.lane());
+}
+
+void executor_state::lose(const std::string& why) {
+  lost_ = true;
+  lost_why_ = why;
+  if (watcher_.pending())
+    watcher_.deliver(why);
+}
+
+caf::typed_response_promise<std::string> executor_state::watch() {
+  watched_ = true;
+  watcher_ = self_->make_response_promise<std::string>();
+  if (lost_)
+    watcher_.deliver(lost_why_);
+  return watcher_;
+}
+
+std::string executor_state::renew() {
+  try {
+    device_->renew();
+    begin_life();
+    return {};
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "the device could not be made anew and did not say why";
+  }
+}
+
+void executor_state::begin_life() {
+  lost_ = false;
+  pinned_ = false;
+  ++life_;
+  for (const auto& [lane, batcher] : batchers_) {
+    unattached_.insert(lane);
+    self_->send(batcher, renew_atom::value, life_);
+  }
 }
 
 executor_actor::behavior_type
@@ -58,7 +115,9 @@ executor(executor_actor::stateful_pointer<executor_state> self,
   self->state.configure(std::move(device));
   return {guarded(self, &executor_state::run),
           guarded(self, &executor_state::attach),
-          guarded_on<open_atom>(self, &executor_state::bind)};
+          guarded_on<open_atom>(self, &executor_state::bind),
+          guarded_on<lost_atom>(self, &executor_state::watch),
+          guarded_on<renew_atom>(self, &executor_state::renew)};
 }
 
 } // namespace sluice::actors

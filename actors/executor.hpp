@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "actors/interfaces.hpp"
 
@@ -14,6 +16,13 @@ namespace sluice::actors {
 
 /// One device behind frames: hands plans to the engine and results to the
 /// batchers. Spawned detached, since a step keeps its thread busy.
+///
+/// A device can be lost (a sticky device_error). The actor outlives it:
+///
+///   serving --a step loses it--> lost --renew()--> serving, its next life
+///
+/// The plan that lost it gets no result, and none that its batcher made before
+/// it heard of the new life does: a batcher says attach() when it has.
 class executor_state {
 public:
   static constexpr const char* name = "executor";
@@ -25,14 +34,26 @@ public:
   void bind(std::uint32_t lane, batcher_actor batcher);
   void run(frame<messages::StepPlan> plan);
   void attach(frame<messages::Attach> state);
+  caf::typed_response_promise<std::string> watch();
+  std::string renew();
 
 private:
+  /// @return nothing if the device was lost.
   frame<messages::StepResult> step(const messages::StepPlan& plan);
+  bool is_void(const messages::StepPlan& plan) const;
+  void lose(const std::string& why);
+  void begin_life();
 
   executor_actor::pointer self_;
   std::shared_ptr<sluice::engine> device_;
   std::unordered_map<std::uint32_t, batcher_actor> batchers_;
   bool pinned_ = false;
+  bool lost_ = false;
+  std::string lost_why_;
+  bool watched_ = false;
+  caf::typed_response_promise<std::string> watcher_; // pending, or nobody's
+  std::uint64_t life_ = 0;                           // times it was made anew
+  std::unordered_set<std::uint32_t> unattached_;     // lanes, in this life
 };
 
 executor_actor::behavior_type
