@@ -215,6 +215,7 @@ batcher(batcher_actor::stateful_pointer<batcher_state> self,
           guarded(self, &batcher_state::stop),
           guarded(self, &batcher_state::granted),
           guarded(self, &batcher_state::finished),
+          guarded_on<renew_atom>(self, &batcher_state::renewed),
           guarded_on<report_atom>(self, &batcher_state::report)};
 }
 

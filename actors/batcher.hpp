@@ -52,6 +52,7 @@ public:
   void stop(frame<messages::Stop> order);
   void granted(frame<messages::PageGrant> grant);
   void finished(frame<messages::StepResult> result);
+  void renewed(std::uint64_t life);
   batcher_report report();
 
   /// A handler threw: the request at hand fails, or all of them if none was.
@@ -94,6 +95,11 @@ private:
   void note_freed();
   void await_usage(std::uint64_t request);
   bool is_alive(std::uint64_t sequence) const;
+
+  // -- a device that was lost (batcher_restart.cpp)
+  void start_over();
+  void take_away(std::uint64_t sequence);
+  void fail_suspects(const std::vector<std::uint64_t>& named);
 
   // -- results (batcher_results.cpp)
   void learn_from(const messages::StepResult& result);
@@ -161,6 +167,7 @@ private:
   std::map<std::uint64_t, plan_moves> moves_; // by plan
   bool step_failed_ = false; // what the rows at hand left in pages is wrong
   bool stalled_ = false;     // nobody got pages: ask again after a result
+  std::optional<std::uint64_t> new_life_; // of the device, not begun yet
 
   lane_news news_;             // what the scheduler gets next
   messages::TokensT outgoing_; // what the publisher gets next

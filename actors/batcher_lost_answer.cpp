@@ -33,10 +33,12 @@ std::set<std::uint64_t> named_by(const messages::PageRequest& question) {
 // what they leave is kept for nobody, and the next question is audited: pages
 // that were to be given back are found then. One that is lost too has a cause
 // that stays: everybody fails, and the next request will tell whether it is
-// gone.
+// gone. If it said that the cache is lost, nobody can trust a page: it is said
+// again, and everybody fails at once.
 void batcher_state::answer_lost() {
   const auto question = std::exchange(question_, {});
   const bool again = std::exchange(answer_was_lost_, true);
+  pages_.cache_lost = pages_.cache_lost || question->cache_lost();
   draft_.reset();
   moving_.clear();
   coming_back_.clear();
@@ -48,7 +50,7 @@ void batcher_state::answer_lost() {
   };
   for (const auto request : named_by(*question))
     give_up(request);
-  while (again && !requests_.empty())
+  while ((again || pages_.cache_lost) && !requests_.empty())
     give_up(requests_.begin()->first);
   step_failed_ = false;
   next_audit_ = 0;

@@ -54,6 +54,10 @@ bool batcher_state::settlement_due() const {
 void batcher_state::plan_next() {
   if (awaiting_grant_)
     return;
+  if (new_life_)
+    start_over();
+  if (pages_.cache_lost)
+    return ask_for_pages({}, {});
   bring_back();
   // Whoever enters does so at once: the step is drafted when it has.
   const auto comers = applicants();

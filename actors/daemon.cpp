@@ -67,7 +67,7 @@ private:
   std::string endpoint(const std::string& configured,
                        std::string_view purpose) const;
   void spawn_actors();
-  void spawn_lane(const lane_setup& lane);
+  void spawn_lane(lane_setup& lane);
   gateway_config gateway_settings() const;
   publisher_config publisher_settings() const;
   supervisor_config supervisor_settings();
@@ -104,7 +104,8 @@ private:
 
 void daemon::impl::start() {
   bind_sockets(); // first: a second daemon fails before it loads anything
-  lane_ = load_lane(configuration_, {.progress = hooks_.progress});
+  lane_ =
+      load_lane(configuration_, {.progress = hooks_.progress}, hooks_.device);
   spawn_actors();
   sockets_->start({.gateway = gateway_,
                    .publisher = publisher_,
@@ -175,12 +176,13 @@ void daemon::impl::spawn_actors() {
                                           meter_, supervisor_});
   caf::anon_send(scheduler_, open_atom::value, gateway_);
   caf::anon_send(supervisor_, open_atom::value, gateway_, scheduler_, batcher_);
+  caf::anon_send(supervisor_, open_atom::value, executor_, meter_);
   watch_all();
 }
 
-void daemon::impl::spawn_lane(const lane_setup& lane) {
+void daemon::impl::spawn_lane(lane_setup& lane) {
   pages_ = system_->spawn(kv_page_manager, pages_of(configuration_, lane));
-  executor_ = system_->spawn<caf::detached>(executor, lane.device);
+  executor_ = system_->spawn<caf::detached>(executor, std::move(lane.device));
   batcher_ = system_->spawn(
       batcher,
       batcher_config{.lane = lane.lane,

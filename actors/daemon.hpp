@@ -8,6 +8,7 @@
 
 #include "actors/reports.hpp"
 #include "config/config.hpp"
+#include "model/device_source.hpp"
 
 namespace sluice::actors {
 
@@ -18,6 +19,9 @@ struct daemon_hooks {
       progress;
   /// Four times a second once it serves; from a thread of the daemon.
   std::function<void(const health_report&)> health;
+  /// Stands between the executor and each device that it gets; for tests that
+  /// lose one.
+  device_wrapper device;
   /// SIGTERM and SIGINT drain the daemon; start() must then be called before
   /// the process has other threads.
   bool handle_signals = false;

@@ -35,6 +35,8 @@ using topic_atom = caf::atom_constant<caf::atom("topic")>;
 using cancel_atom = caf::atom_constant<caf::atom("cancel")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using report_atom = caf::atom_constant<caf::atom("report")>;
+using lost_atom = caf::atom_constant<caf::atom("lost")>;
+using renew_atom = caf::atom_constant<caf::atom("renew")>;
 
 // Counts and measures; answers questions about them.
 using meter_actor = caf::typed_actor<
@@ -118,18 +120,29 @@ using batcher_actor = caf::typed_actor<
     caf::reacts_to<frame<messages::PageGrant>>,
     // What a step gave. Sent by EXECUTOR.
     caf::reacts_to<frame<messages::StepResult>>,
+    // The device was lost and is back, in this life of its own: plans without a
+    // result are void, and no page has KV. Sent by EXECUTOR.
+    caf::reacts_to<renew_atom, std::uint64_t>,
     caf::replies_to<report_atom>::with<batcher_report>>;
 
 // One device: sees frames only, and may live in another process.
 using executor_actor = caf::typed_actor<
-    // Runs one step and sends the result to the lane's BATCHER.
+    // Runs one step and sends the result to the lane's BATCHER. There is none
+    // if the device is lost in it, or was lost before it was made.
     caf::reacts_to<frame<messages::StepPlan>>,
-    // Takes over the sequences of a lane after a restart. Sent by SUPERVISOR.
+    // Plans of the lane count again. Sent by BATCHER when it has heard that the
+    // device is back.
     caf::reacts_to<frame<messages::Attach>>,
-    // Where the results of a lane go. Sent by SUPERVISOR at start.
+    // Where the results of a lane go. Sent by the daemon at start.
     caf::reacts_to<open_atom, std::uint32_t, batcher_actor>,
     // A step has ended on the device. Sent by its own watch.
-    caf::reacts_to<ended_atom>>;
+    caf::reacts_to<ended_atom>,
+    // Answers when the device is lost, with what it met. Without anybody who
+    // has asked, such a step fails as others do. Sent by SUPERVISOR.
+    caf::replies_to<lost_atom>::with<std::string>,
+    // Makes the lost device anew and tells every BATCHER; the answer is why it
+    // could not, or empty. Sent by SUPERVISOR.
+    caf::replies_to<renew_atom>::with<std::string>>;
 
 // Request states, the queue, budgets, deadlines.
 using scheduler_actor = caf::typed_actor<
@@ -159,6 +172,11 @@ using supervisor_actor = caf::typed_actor<
     caf::reacts_to<open_atom, gateway_actor, scheduler_actor, batcher_actor>,
     // Ends the daemon if this one dies. Sent by the daemon at start.
     caf::reacts_to<open_atom, caf::actor_addr, std::string>,
+    // Whose device is made anew when it is lost, and where that is counted.
+    // Sent by the daemon at start.
+    caf::reacts_to<open_atom, executor_actor, meter_actor>,
+    // Time to make its device anew; sent to itself.
+    caf::reacts_to<renew_atom>,
     // Finish what runs, then stop. A second one stops now. Sent by the socket
     // loop on SIGTERM or SIGINT.
     caf::reacts_to<drain_atom>, caf::reacts_to<tick_atom>,

@@ -78,6 +78,8 @@ void kv_page_manager_state::settle(const request& news) {
   note_progress(news);
   fork_siblings(news); // before their parent goes
   let_go(news);
+  if (news.cache_lost())
+    pages_->forget_cache();
   pages_->plans_done(news.finished_plan());
 }
 

@@ -92,7 +92,7 @@ lane_frames::page_request(const page_question& question) {
   return requests_.finish(messages::CreatePageRequest(
       to, lane_, question.plan, needs, release, question.finished_plan,
       progress, spoiled, recompute, swap_out, swap_in, admit, can_move,
-      question.audited, living));
+      question.audited, living, news.cache_lost));
 }
 
 messages::frame<messages::StepPlan>

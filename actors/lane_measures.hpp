@@ -32,6 +32,9 @@ public:
   /// @param error  relative, smoothed over recent steps.
   void predicted(const policy::step_timing& timing, double error);
 
+  /// The device was away: the next result says nothing of what a step costs.
+  void interrupted() noexcept { pipeline_was_busy_ = false; }
+
   /// What a cancelled request had is free or cached.
   /// @param took  since the cancel.
   void cancelled_pages_free(time_point::duration took);

@@ -77,9 +77,18 @@ bool wants_gpu(const config::config& configuration) {
   return from.device == "cuda";
 }
 
-std::unique_ptr<compute_device> device_of(const config::config& configuration) {
-  return wants_gpu(configuration) ? gpu_of(configuration)
-                                  : cpu_of(configuration);
+/// Which device is decided once: a GPU that is lost does not become a CPU.
+device_source source_of(const config::config& configuration,
+                        device_wrapper wrap) {
+  const bool gpu = wants_gpu(configuration);
+  device_source source;
+  source.make = [=, wrap = std::move(wrap)] {
+    auto device = gpu ? gpu_of(configuration) : cpu_of(configuration);
+    return wrap ? wrap(std::move(device)) : std::move(device);
+  };
+  if (gpu)
+    source.reset = [index = configuration.executor.gpu] { reset_gpu(index); };
+  return source;
 }
 
 lane_options room_of(const config::config& configuration, const engine& device,
@@ -139,13 +148,14 @@ std::uint32_t pinned_pages_of(const config::config& configuration,
 } // namespace
 
 lane_setup load_lane(const config::config& configuration,
-                     const load_options& options) {
+                     const load_options& options, device_wrapper wrap) {
   if (configuration.model.path.empty())
     throw contract_violation{
         "no model is configured; set model.path to a Hugging Face directory "
         "or a .gguf file"};
   lane_setup setup;
-  setup.device = std::make_shared<sluice::engine>(device_of(configuration));
+  setup.device = std::make_shared<sluice::engine>(
+      source_of(configuration, std::move(wrap)));
   auto loading = options;
   loading.weight_type = weight_type_of(configuration);
   loading.packing = setup.device->packing();

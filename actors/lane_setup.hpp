@@ -18,18 +18,21 @@ namespace sluice::actors {
 
 /// A model on a device, ready to be given to the actors.
 struct lane_setup {
-  std::shared_ptr<sluice::engine> device;
+  std::shared_ptr<sluice::engine> device; ///< the executor's, from its start
   std::uint32_t lane = 0;
   std::string family; ///< of the architecture: "llama", "qwen2"
   lane_profile profile;
   lane_facts facts;
 };
 
-/// Loads the configured model and puts it on the CPU.
+/// Loads the configured model and puts it on the configured device. The model
+/// stays in this machine's memory: a GPU that is lost gets its weights from
+/// there again, without reading and laying out files anew.
+/// @param wrap  applied to the device each time that it is made; may be empty.
 /// @throws model_error, memory_error, contract_violation: one line with the
 ///         remedy.
 lane_setup load_lane(const config::config& configuration,
-                     const load_options& options);
+                     const load_options& options, device_wrapper wrap = {});
 
 /// The configuration as the parts of the daemon want it.
 policy::lane_capacity capacity_of(const config::config& configuration,

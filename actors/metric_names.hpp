@@ -34,6 +34,8 @@ inline constexpr auto step_rows = "sluice_step_rows";
 inline constexpr auto prompt_tokens = "sluice_prompt_tokens_total";
 inline constexpr auto generated_tokens = "sluice_generated_tokens_total";
 inline constexpr auto scored_tokens = "sluice_scored_tokens_total";
+// Devices that were lost and made anew.
+inline constexpr auto executor_restarts = "sluice_executor_restarts_total";
 
 // -- KV pages -----------------------------------------------------------------
 inline constexpr auto kv_pages_pool = "sluice_kv_pages_pool"; // gauge
@@ -80,6 +82,7 @@ inline constexpr auto dropped_parts = "sluice_dropped_parts_total";
 inline constexpr std::array counters{prompt_tokens,
                                      generated_tokens,
                                      scored_tokens,
+                                     executor_restarts,
                                      ledger_discrepancies,
                                      prefix_hit_tokens,
                                      prefix_missed_tokens,

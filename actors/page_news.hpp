@@ -25,11 +25,13 @@ struct page_news {
   std::vector<std::uint64_t> recompute;
   std::vector<std::uint64_t> swap_out;
   std::vector<std::uint64_t> swap_in;
+  bool cache_lost = false; // to be told alone
 
   bool has_moves() const { return !swap_out.empty() || !swap_in.empty(); }
   /// Somebody gives pages back: no need to wait for a step to say so.
   bool is_urgent() const {
-    return !release.empty() || !spoiled.empty() || !recompute.empty();
+    return !release.empty() || !spoiled.empty() || !recompute.empty() ||
+           cache_lost;
   }
 
   /// All has been said.
@@ -39,6 +41,7 @@ struct page_news {
     release.clear();
     spoiled.clear();
     recompute.clear();
+    cache_lost = false;
     if (!moves)
       return;
     swap_out.clear();

@@ -11,6 +11,7 @@
 #include "actors/beam_group.hpp"
 #include "actors/held_answers.hpp"
 #include "actors/policy/lane_schedule.hpp"
+#include "actors/policy/restarts.hpp"
 #include "messages/frame.hpp"
 #include "model/sequence_output.hpp"
 
@@ -96,6 +97,12 @@ public:
   /// A sequence of it has entered the lane, for the first time or again.
   void count_entry(std::uint32_t index, std::uint32_t cached_tokens);
   void count_preemption() { ++receipt_.preemptions; }
+  /// The device was lost in a step of it.
+  /// @return false: it has lost it often enough.
+  bool bear_loss() {
+    return losses_.bear(std::uint64_t{receipt_.generated_tokens} +
+                        receipt_.scored_tokens);
+  }
 
   /// Pages of one of its sequences were given back; what they come to follows.
   void await_usage() { ++unsettled_; }
@@ -120,6 +127,7 @@ private:
   std::optional<beam_group> beams_;
   std::optional<held_answers> held_;
   std::uint32_t unsettled_ = 0; // gifts of pages
+  policy::request_losses losses_;
   messages::ReceiptT receipt_;
   time_point admitted_;
 };

@@ -23,6 +23,7 @@ supervisor_state::supervisor_state(supervisor_actor::pointer self)
 
 void supervisor_state::configure(supervisor_config config) {
   config_ = std::move(config);
+  restarts_ = policy::restart_record{config_.restarts};
   self_->delayed_send(self_, config_.tick, tick_atom::value);
 }
 
@@ -84,6 +85,10 @@ void supervisor_state::end(int exit_code, std::string text) {
   if (level_ == level::stopped)
     return;
   level_ = level::stopped;
+  if (exit_code == 0 && !given_up_.empty()) {
+    exit_code = 1;
+    text = given_up_;
+  }
   if (config_.on_end)
     config_.on_end({exit_code, std::move(text)});
 }
@@ -115,9 +120,10 @@ void supervisor_state::tick() {
             [](const caf::error&) {}); // its silence is counted
     self_->request(batcher_, report_timeout, report_atom::value)
         .then(
-            [this](const batcher_report& r) {
-              stepping_ = r;
+            [this, asked = now()](const batcher_report& r) {
               batcher_heard_ = now();
+              if (asked >= back_at_) // else of plans that are void
+                stepping_ = r;
             },
             [](const caf::error&) {});
     judge();
@@ -146,6 +152,8 @@ policy::lane_pulse supervisor_state::pulse() const {
 
 // Work that waits while nothing moves is a failure, whatever answers a ping.
 void supervisor_state::judge() {
+  if (recovers() || !given_up_.empty())
+    return judge_recovery();
   const auto stall = policy::find_stall(pulse(), config_.stuck_after);
   if (level_ == level::running)
     health_.state = stall.empty() ? HealthState::ready : HealthState::failing;
@@ -176,6 +184,8 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
   self->state.configure(std::move(config));
   return {guarded_on<open_atom>(self, &supervisor_state::watch_lane),
           guarded_on<open_atom>(self, &supervisor_state::watch),
+          guarded_on<open_atom>(self, &supervisor_state::watch_device),
+          guarded_on<renew_atom>(self, &supervisor_state::renew),
           guarded_on<drain_atom>(self, &supervisor_state::drain),
           guarded_on<tick_atom>(self, &supervisor_state::tick),
           guarded_on<report_atom>(self, &supervisor_state::report)};

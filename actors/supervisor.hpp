@@ -4,9 +4,11 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "actors/interfaces.hpp"
+#include "actors/policy/restarts.hpp"
 #include "actors/policy/stall.hpp"
 
 namespace sluice::actors {
@@ -23,6 +25,10 @@ struct supervisor_config {
   /// There is work, and the part whose turn it is has not moved for this long:
   /// health says `failing`, and names it.
   std::chrono::milliseconds stuck_after{30'000};
+  /// A lost device is made anew for this long, weights and all: from then on
+  /// health says `failing`, and a watchdog is not fed.
+  std::chrono::milliseconds recovery_limit{600'000};
+  policy::restart_rules restarts;
   std::function<void(end_of_life)> on_end; // called once, from the actor
   std::function<void(const health_report&)>
       on_health; // each tick, may be empty
@@ -33,6 +39,10 @@ struct supervisor_config {
 ///   running --drain--> draining --nothing left--> stopped (0)
 ///      |                  |---drain again, or timeout---> aborting -> stopped
 ///      +--an actor dies--> stopped (1)
+///
+/// A device that is lost is made anew in each of these levels but the last. One
+/// that is lost again and again is given up: what is left fails, and the daemon
+/// ends with 1.
 class supervisor_state {
 public:
   static constexpr const char* name = "supervisor";
@@ -44,6 +54,8 @@ public:
   void watch_lane(gateway_actor gateway, scheduler_actor scheduler,
                   batcher_actor batcher);
   void watch(caf::actor_addr who, std::string role);
+  void watch_device(executor_actor executor, meter_actor meter);
+  void renew();
   void drain();
   void tick();
   health_report report();
@@ -61,6 +73,14 @@ private:
   void judge();
   policy::lane_pulse pulse() const;
 
+  // -- the device (supervisor_device.cpp)
+  void await_loss();
+  void lost(const std::string& why);
+  void back();
+  void give_up();
+  bool recovers() const { return lost_since_.has_value(); }
+  void judge_recovery();
+
   supervisor_actor::pointer self_;
   supervisor_config config_;
   gateway_actor gateway_;
@@ -75,6 +95,14 @@ private:
   clock_point scheduler_heard_{};
   clock_point batcher_heard_{};
   health_report health_;
+
+  executor_actor executor_;
+  meter_actor meter_;
+  policy::restart_record restarts_;
+  std::optional<clock_point> lost_since_; // and not back
+  clock_point back_at_{};                 // the last time
+  std::string lost_why_;
+  std::string given_up_; // why the daemon ends, if it does for the device
 };
 
 supervisor_actor::behavior_type

@@ -140,6 +140,11 @@ void kv_pages::forget(page_id page) {
     ledger_.uncache(gone);
 }
 
+void kv_pages::forget_cache() {
+  for (page_id page = 0; page < config_.pool_pages; ++page)
+    forget(page);
+}
+
 /// Cached pages without a holder may be evicted from here on.
 void kv_pages::drain_idle() {
   for (const auto page : ledger_.take_idle())

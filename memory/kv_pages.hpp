@@ -118,6 +118,10 @@ public:
   /// them.
   void unpin(const prefix_scope& scope, std::span<const std::uint32_t> tokens);
 
+  /// Nothing that pages held is there any more: the cache forgets all of it,
+  /// what was pinned too. Sequences that run are to be discarded first.
+  void forget_cache();
+
   /// Sequences whose pages the books dispute lose them and must fail.
   /// @return their keys; empty when check() is.
   std::vector<std::uint64_t> repair();

@@ -2,6 +2,7 @@
 #include "model/engine.hpp"
 
 #include "kernels/check.hpp"
+#include "kernels/device_error.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -13,13 +14,35 @@ namespace sluice {
 engine::engine(std::unique_ptr<compute_device> device)
     : device_{std::move(device)} {}
 
+engine::engine(device_source source)
+    : source_{std::move(source)}, device_{source_.make()} {}
+
 engine::engine(const engine_options& options)
     : engine{std::make_unique<cpu_device>(options)} {}
 
 std::uint32_t engine::add_lane(std::shared_ptr<const loaded_model> model,
                                const lane_options& options) {
-  lanes_.push_back(std::make_unique<lane>(std::move(model), options, *device_));
+  lanes_.push_back(std::make_unique<lane>(model, options, *device_));
+  hosted_.push_back({std::move(model), options});
   return lanes() - 1;
+}
+
+void engine::renew() {
+  require(source_.make != nullptr,
+          "engine: this device cannot be made anew; give the engine a "
+          "device_source");
+  if (device_)
+    device_->unpin_caller(); // the new one may start threads
+  lanes_.clear();
+  device_.reset(); // nobody has anything of the old one when it is cleared away
+  if (source_.reset)
+    source_.reset();
+  device_ = source_.make();
+  for (const auto& [model, options] : hosted_)
+    lanes_.push_back(std::make_unique<lane>(model, options, *device_));
+  step_ended_ = {};
+  flights_ = {};
+  oldest_ = started_ = 0;
 }
 
 const step_end* engine::start(const messages::StepPlan& plan) {
@@ -31,8 +54,8 @@ const step_end* engine::start(const messages::StepPlan& plan) {
   step.answer.begin(plan);
   if (started_ == 0 && step_ended_ != clock::time_point{})
     step.answer.times().idle = step.began - step_ended_;
-  ++started_;
   start(plan, step);
+  ++started_;
   return step.end;
 }
 
@@ -49,6 +72,10 @@ void engine::start(const messages::StepPlan& plan, flight& step) {
   try {
     step.end = where.start(plan, observer_, step.answer);
     step.where = &where;
+  } catch (const device_error& error) {
+    if (error.sticky())
+      throw; // it is not this step's alone
+    step.answer.fail(ErrorCode::executor_failed, error.what());
   } catch (const std::exception& error) {
     step.answer.fail(ErrorCode::executor_failed, error.what());
   }
@@ -66,9 +93,9 @@ bool engine::is_done() const noexcept {
 messages::frame<messages::StepResult> engine::finish() {
   require(started_ > 0, "engine: no step is started; start one first");
   auto& step = flights_[oldest_];
-  finish(step);
   --started_;
   oldest_ = started_ == 0 ? 0 : (oldest_ + 1) % flights_.size();
+  finish(step);
   // Behind another step it has begun when that one ended.
   const auto begun = std::max(step.began, step_ended_);
   step_ended_ = clock::now();
@@ -81,6 +108,10 @@ void engine::finish(flight& step) {
     return;
   try {
     step.where->finish();
+  } catch (const device_error& error) {
+    if (error.sticky())
+      throw;
+    step.answer.fail(messages::ErrorCode::executor_failed, error.what());
   } catch (const std::exception& error) {
     step.answer.fail(messages::ErrorCode::executor_failed, error.what());
   }

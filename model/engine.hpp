@@ -3,6 +3,7 @@
 
 #include "messages/frame.hpp"
 #include "model/cpu_device.hpp"
+#include "model/device_source.hpp"
 #include "model/lane.hpp"
 #include "model/loaded_model.hpp"
 #include "model/step_answer.hpp"
@@ -22,6 +23,9 @@ namespace sluice {
 class engine {
 public:
   explicit engine(std::unique_ptr<compute_device> device);
+
+  /// On a device that can be made anew. @throws as source.make does.
+  explicit engine(device_source source);
 
   /// On a cpu_device. @throws as its constructor.
   explicit engine(const engine_options& options);
@@ -50,6 +54,8 @@ public:
   ///         if it has ended.
   /// @throws contract_violation if most_started_steps have been started and
   ///         not finished.
+  /// @throws device_error, a sticky one: the device is lost, this plan and all
+  ///         others that have no result with it; only renew() helps.
   /// @note allocates nothing once earlier results have been dropped, unless
   ///       sequences join or leave, a step is wider than any before, or a row
   ///       fails.
@@ -62,7 +68,7 @@ public:
   bool is_done() const noexcept;
 
   /// Waits for the oldest of them.
-  /// @throws contract_violation if there is none.
+  /// @throws contract_violation if there is none; device_error as start().
   messages::frame<messages::StepResult> finish();
 
   /// Starts one plan and finishes it, when no other is started.
@@ -72,6 +78,13 @@ public:
   /// @throws contract_violation for an unknown lane, or while a step of it is
   ///         started and not finished.
   void attach(const messages::Attach& state);
+
+  /// Makes a lost device anew, and its lanes from the models that they hold in
+  /// this machine's memory. No lane has a sequence afterwards, and no page KV.
+  /// It can be tried again if it throws; until then nothing else may be called.
+  /// @throws contract_violation for a device without a source, and whatever
+  ///         making it and its lanes can throw.
+  void renew();
 
   /// @throws contract_violation for an unknown lane.
   lane_facts facts(std::uint32_t lane) const;
@@ -94,6 +107,12 @@ public:
 private:
   using clock = std::chrono::steady_clock;
 
+  /// What a lane was made from.
+  struct hosted_model {
+    std::shared_ptr<const loaded_model> model;
+    lane_options options;
+  };
+
   /// A plan from its start to its result.
   struct flight {
     step_answer answer;
@@ -105,6 +124,8 @@ private:
   void start(const messages::StepPlan& plan, flight& step);
   void finish(flight& step);
 
+  device_source source_; // empty: the device cannot be made anew
+  std::vector<hosted_model> hosted_;
   std::unique_ptr<compute_device> device_; // outlives the lanes
   std::vector<std::unique_ptr<lane>> lanes_;
   logits_observer observer_;

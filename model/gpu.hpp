@@ -30,4 +30,8 @@ std::vector<std::string> gpus();
 ///         CUDA; std::runtime_error what CUDA says.
 std::unique_ptr<compute_device> make_gpu_device(const gpu_options& options);
 
+/// As cuda::reset_device(): after a GPU was lost and nobody has anything of it.
+/// @throws device_error; contract_violation from a build without CUDA.
+void reset_gpu(std::uint32_t index);
+
 } // namespace sluice

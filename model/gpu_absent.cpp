@@ -18,4 +18,9 @@ std::unique_ptr<compute_device> make_gpu_device(const gpu_options&) {
       "-DSLUICE_CUDA=ON, or set executor.device to cpu"};
 }
 
+void reset_gpu(std::uint32_t) {
+  throw contract_violation{
+      "this build has no CUDA kernels and so no GPU to reset; do not call"};
+}
+
 } // namespace sluice

@@ -221,6 +221,19 @@ std::uint32_t lane_schedule::outside() const {
                     [](const auto& s) { return s->is_outside(); }));
 }
 
+lane_losses lane_schedule::start_over() {
+  lane_losses lost;
+  for (const auto& s : running_) {
+    if (s->is_inside() || s->place() == sequence_place::swapped)
+      lost.held.push_back(s->key());
+    if (s->is_named())
+      lost.named.push_back(s->key());
+    s->start_over();
+  }
+  plans_.clear();
+  return lost;
+}
+
 // -- plans
 // ----------------------------------------------------------------------
 

@@ -47,6 +47,12 @@ struct step_timing {
   instant took{0};
 };
 
+/// What a lane had on a device that was lost.
+struct lane_losses {
+  std::vector<std::uint64_t> held;  // sequences with pages or host slots
+  std::vector<std::uint64_t> named; // sequences with rows in plans on their way
+};
+
 /// A row of a finished plan whose token still matters.
 struct live_row {
   std::uint32_t row = 0;
@@ -142,6 +148,12 @@ public:
 
   /// Sequences that gave way and are not back.
   std::uint32_t outside() const;
+
+  /// The device was lost: nothing has KV any more, and plans on their way are
+  /// void and count as done. Everybody is outside and comes back as after
+  /// giving way, those that wait for their parent behind it. Nobody may have
+  /// asked for pages and not been answered.
+  lane_losses start_over();
 
   /// Learns what the oldest plan on its way took to compute; comes before
   /// result().

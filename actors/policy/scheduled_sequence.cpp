@@ -9,8 +9,8 @@ scheduled_sequence::scheduled_sequence(new_sequence sequence,
                                        std::uint64_t order,
                                        std::uint32_t context_tokens)
     : key_{sequence.key}, priority_{sequence.priority}, order_{order},
-      parent_{sequence.parent}, group_{sequence.group}, tokens_{std::move(
-                                                            sequence.prompt)},
+      parent_{sequence.parent}, first_parent_{sequence.parent},
+      group_{sequence.group}, tokens_{std::move(sequence.prompt)},
       given_tokens_{static_cast<std::uint32_t>(tokens_.size())},
       scoring_{sequence.scoring} {
   const auto room = context_tokens - std::min(context_tokens, given_tokens_);
@@ -55,6 +55,17 @@ void scheduled_sequence::come_back() {
   entered_ = planned_;
 }
 
+void scheduled_sequence::start_over() {
+  const bool waits = place_ == sequence_place::coming || first_parent_ != 0;
+  leave(group_ == 0 && waits ? sequence_place::coming
+                             : sequence_place::dropped);
+  parent_ = group_ == 0 ? first_parent_ : 0;
+  prompt_done_ = false;
+  plans_ = 0;
+  samples_ = static_cast<std::uint32_t>(tokens_.size()) - given_tokens_;
+  planned_ = computed_ = entered_ = 0;
+}
+
 void scheduled_sequence::follow(const scheduled_sequence& leader) {
   leave(sequence_place::coming);
   parent_ = leader.key_;
@@ -67,11 +78,10 @@ void scheduled_sequence::follow(const scheduled_sequence& leader) {
 }
 
 std::uint32_t scheduled_sequence::most_cached() const {
-  if (parent_ != 0 && group_ != 0)
-    return std::min(shared_, static_cast<std::uint32_t>(tokens_.size()) - 1);
-  if (scoring_.from > 0)
-    return scoring_.from - 1;
-  return static_cast<std::uint32_t>(tokens_.size()) - 1;
+  const auto all_but_one = static_cast<std::uint32_t>(tokens_.size()) - 1;
+  if (parent_ != 0)
+    return std::min(group_ != 0 ? shared_ : given_tokens_, all_but_one);
+  return scoring_.from > 0 ? scoring_.from - 1 : all_but_one;
 }
 
 // -- rows

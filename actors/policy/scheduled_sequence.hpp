@@ -81,6 +81,9 @@ public:
     parent_ = 0;
   }
   void come_back(); // from host memory
+  /// Its KV and the plans on their way are gone, wherever it is; its tokens are
+  /// not. It comes again behind its parent if it had one.
+  void start_over();
 
   // -- what it wants
 
@@ -115,7 +118,7 @@ public:
   std::uint32_t progress() const { return planned_ - entered_; }
   bool is_named() const { return plans_ > 0; } // by a plan on its way
   bool is_only_scored() const { return scoring_.only; }
-  /// The prompt has had its KV once: siblings can share it.
+  /// The prompt has had its KV: siblings can share it.
   bool prompt_done() const { return prompt_done_; }
   /// Whether a row that ends there is the last of one that is only scored.
   bool completes(std::uint32_t end) const {
@@ -130,6 +133,7 @@ private:
   std::int32_t priority_;
   std::uint64_t order_;
   std::uint64_t parent_;
+  std::uint64_t first_parent_; // as it came to the lane
   std::uint64_t group_;
   std::uint32_t awaited_ = 0;
   std::uint32_t shared_ = 0; // positions to have from the parent; of a group

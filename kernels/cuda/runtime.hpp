@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/device_error.hpp"
+
 // Devices, memory, streams and graphs, without a CUDA header, so that all but
 // the kernels is ordinary C++. runtime_device.cu implements it with the CUDA
 // runtime, emulation/runtime_emulated.cpp with host memory and the kernels'
@@ -16,18 +18,7 @@
 
 namespace sluice::cuda {
 
-/// A CUDA call failed.
-class device_error : public std::runtime_error {
-public:
-  /// @param sticky  the device's context is lost: nothing works until it is
-  ///                made anew.
-  device_error(const std::string& text, bool sticky)
-      : std::runtime_error{text}, sticky_{sticky} {}
-  bool sticky() const noexcept { return sticky_; }
-
-private:
-  bool sticky_;
-};
+using sluice::device_error; // a CUDA call failed
 
 /// The device has too little memory. The text has the numbers and a remedy.
 class out_of_device_memory : public std::runtime_error {
@@ -52,6 +43,16 @@ std::vector<device_facts> devices();
 /// Makes a device the calling thread's.
 /// @throws device_error.
 void use_device(int index);
+
+/// Clears a device of all that this process has on it, after a sticky error:
+/// what comes next finds it new. The calling thread's device from then on.
+/// @pre no stream, graph, event or memory of it is left, of anybody in this
+///      process.
+/// @throws device_error if the device cannot be used even so: sticky where only
+///         another process can.
+/// @note  NVIDIA promises only that a new process finds the device whole; that
+///        the same one does is the driver's kindness, so it is tried out here.
+void reset_device(int index);
 
 /// A kernel launch's sizes.
 struct launch_shape {

@@ -100,6 +100,14 @@ void use_device(int index) {
   check_cuda(cudaSetDevice(index), "the choice of a GPU");
 }
 
+void reset_device(int index) {
+  cudaSetDevice(index); // may still say what befell the old context
+  cudaDeviceReset();
+  cudaGetLastError();
+  check_cuda(cudaSetDevice(index), "the choice of a GPU after its reset");
+  check_cuda(cudaFree(nullptr), "a new context on a GPU after its reset");
+}
+
 // -- streams ------------------------------------------------------------------
 
 struct graph::impl {

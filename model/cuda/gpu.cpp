@@ -25,4 +25,8 @@ std::unique_ptr<compute_device> make_gpu_device(const gpu_options& options) {
                    .memory_percent = options.memory_percent});
 }
 
+void reset_gpu(std::uint32_t index) {
+  cuda::reset_device(static_cast<int>(index));
+}
+
 } // namespace sluice

@@ -103,7 +103,10 @@ supervisor_actor spawn_supervisor(caf::actor_system& system,
     return {[](open_atom, const gateway_actor&, const scheduler_actor&,
                const batcher_actor&) {},
             [](open_atom, const caf::actor_addr&, const std::string&) {},
-            [](drain_atom) {}, [](tick_atom) {},
+            [](open_atom, const executor_actor&, const meter_actor&) {},
+            [](renew_atom) {},
+            [](drain_atom) {},
+            [](tick_atom) {},
             [answer](report_atom) { return answer; }};
   });
 }

@@ -157,10 +157,13 @@ supervisor_actor loop_fixture::spawn_supervisor() {
     return {[](open_atom, const gateway_actor&, const scheduler_actor&,
                const batcher_actor&) {},
             [](open_atom, const caf::actor_addr&, const std::string&) {},
+            [](open_atom, const executor_actor&, const meter_actor&) {},
+            [](renew_atom) {},
             [this](drain_atom) {
               events.push({"drain", ""});
             },
-            [](tick_atom) {}, [](report_atom) { return health_report{}; }};
+            [](tick_atom) {},
+            [](report_atom) { return health_report{}; }};
   });
   spawned_.push_back(caf::actor_cast<caf::actor>(handle));
   return handle;

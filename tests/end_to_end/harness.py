@@ -62,9 +62,10 @@ class Daemon:
     """sluiced over ipc in a folder of its own, ended by its process id.
 
     options  flags of sluiced: {"scheduling.max_sequences": 4}
+    binary   another program with the same flags
     """
 
-    def __init__(self, model=PEBBLE, folder=None, **options):
+    def __init__(self, model=PEBBLE, folder=None, binary="sluiced", **options):
         self._own = tempfile.TemporaryDirectory(prefix="sluice-")
         self.folder = folder or self._own.name
         self.endpoint = f"ipc://{self.folder}/control"
@@ -78,7 +79,7 @@ class Daemon:
         }
         flags.update(options.pop("options", {}))
         assert not options, options
-        command = [program("sluiced")]
+        command = [program(binary)]
         for name, value in flags.items():
             command += [f"--{name}", str(value)]
         with open(self.log, "wb") as log:

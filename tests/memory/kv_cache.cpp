@@ -333,4 +333,26 @@ BOOST_AUTO_TEST_CASE(preempted_sequences_find_their_pages_again) {
   BOOST_TEST(l.pages.report().preemptions == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_lost_cache_gives_every_page_back) {
+  lane l{{.pool_pages = 16, .host_slots = 8, .most_pinned_pages = 4}};
+  l.serve(1, counted(10));
+  l.serve(2, counted(9, 50), scope_b, {.pin = true});
+  l.pages.admit(3, scope_a, counted(10)); // shares the first's
+  l.run(3, 10);
+  l.pages.admit(4, scope_a, counted(8, 90));
+  l.run(4, 8);
+  BOOST_REQUIRE(l.pages.swap_out(4, ++l.plan).has_value());
+  l.pages.grant({3, 11}, ++l.plan); // on its way when the device is lost
+  l.pages.discard(3);
+  l.pages.discard(4);
+  l.pages.forget_cache();
+  l.pages.plans_done(l.plan);
+  l.verify();
+  BOOST_TEST((l.pages.counts() == ledger_counts{.free = 16}));
+  BOOST_TEST(l.pages.report().free_host_slots == 8u);
+  BOOST_TEST(l.serve(3, counted(10)) == 0u);
+  BOOST_TEST(l.serve(5, counted(9, 50), scope_b, {.pin = true}) == 0u);
+  BOOST_TEST(l.serve(6, counted(10)) == 9u); // and is a cache again
+}
+
 BOOST_AUTO_TEST_SUITE_END()

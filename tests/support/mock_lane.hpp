@@ -17,6 +17,7 @@ using namespace sluice::actors;
 struct heard {
   std::vector<frame<messages::StepPlan>> plans;
   std::vector<frame<messages::StepResult>> results;
+  std::vector<std::uint64_t> attached; // lives of the device
   std::vector<frame<messages::Tokens>> tokens;
   std::vector<frame<messages::Outcome>> outcomes;
   std::vector<lane_news> news;
@@ -27,6 +28,7 @@ struct heard {
   std::vector<std::pair<request_number, messages::ErrorCode>> failed;
   std::vector<std::pair<request_number, messages::FinishReason>> cancelled;
   std::vector<metric_sample> samples;
+  std::vector<messages::ErrorCode> failed_all; // as the scheduler was told
 };
 using heard_ptr = std::shared_ptr<heard>;
 
@@ -47,9 +49,13 @@ inline executor_actor mock_executor(caf::actor_system& system, heard_ptr log) {
         return {[log](const frame<messages::StepPlan>& plan) {
                   log->plans.push_back(plan);
                 },
-                [](const frame<messages::Attach>&) {},
+                [log](const frame<messages::Attach>& state) {
+                  log->attached.push_back(state->life());
+                },
                 [](open_atom, std::uint32_t, const batcher_actor&) {},
-                [](ended_atom) {}};
+                [](ended_atom) {},
+                [](lost_atom) { return std::string{}; },
+                [](renew_atom) { return std::string{}; }};
       });
 }
 
@@ -66,6 +72,7 @@ inline batcher_actor mock_batcher(caf::actor_system& system, heard_ptr log) {
                 [log](const frame<messages::StepResult>& result) {
                   log->results.push_back(result);
                 },
+                [](renew_atom, std::uint64_t) {},
                 [](report_atom) { return batcher_report{}; }};
       });
 }
@@ -112,7 +119,8 @@ inline scheduler_actor mock_scheduler(caf::actor_system& system,
                 },
                 [log](const lane_news& news) { log->news.push_back(news); },
                 [](drain_atom) { return true; },
-                [](failed_atom, messages::ErrorCode, const std::string&) {},
+                [log](failed_atom, messages::ErrorCode code,
+                      const std::string&) { log->failed_all.push_back(code); },
                 [](tick_atom) {},
                 [](report_atom) { return scheduler_report{}; }};
       });

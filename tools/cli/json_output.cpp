@@ -196,6 +196,8 @@ std::string_view to_string(messages::HealthState state) {
     return "draining";
   case messages::HealthState::failing:
     return "failing";
+  case messages::HealthState::recovering:
+    return "recovering";
   }
   return "unknown";
 }

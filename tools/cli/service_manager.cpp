@@ -49,8 +49,11 @@ void service_manager::health(const actors::health_report& report) {
   if (now - fed_ < watchdog_)
     return;
   fed_ = now;
-  notify("WATCHDOG=1\nSTATUS=" + std::to_string(report.running) + " running, " +
-         std::to_string(report.waiting) + " waiting");
+  auto status = std::to_string(report.running) + " running, " +
+                std::to_string(report.waiting) + " waiting";
+  if (report.state == HealthState::recovering)
+    status += "; " + report.text;
+  notify("WATCHDOG=1\nSTATUS=" + status);
 }
 
 void service_manager::stopping() {

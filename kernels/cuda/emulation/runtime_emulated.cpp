@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cuda/emulation/launch_emulated.hpp"
 
+#include "kernels/check.hpp"
+#include "kernels/cuda/emulation/faults.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -50,16 +53,41 @@ struct emulated_stream {
 
 std::atomic<bool> late{false};
 
+constexpr auto never = ~std::uint64_t{0};
+
+/// How the device is, and what is in use of it.
+struct device_health {
+  std::uint64_t calls = 0;
+  std::uint64_t lost_at = never; // call
+  bool lost = false;
+  std::size_t pieces = 0; // of memory
+} device;
+
+void refuse_if_lost() {
+  if (device.lost)
+    throw device_error{"the emulated device is lost", true};
+}
+
+/// Before anything is done on the device.
+void count_call() {
+  device.lost = device.lost || device.calls >= device.lost_at;
+  refuse_if_lost();
+  ++device.calls;
+}
+
 void give_back(std::byte* data) noexcept {
+  --device.pieces;
   std::free(data);
 }
 
 std::byte* take(std::size_t bytes) {
+  refuse_if_lost();
   const auto whole = (bytes + alignment - 1) / alignment * alignment;
   auto* data = static_cast<std::byte*>(
       std::aligned_alloc(alignment, std::max(whole, alignment)));
   if (!data)
     throw std::bad_alloc{};
+  ++device.pieces;
   std::memset(data, 0xff, whole); // NaNs, for what reads it too soon
   return data;
 }
@@ -92,11 +120,17 @@ struct event::impl {
 void emulation::enqueue(stream& on, std::function<void()> work) {
   auto& state = *static_cast<emulated_stream*>(on.native());
   if (state.recording)
-    state.recording->push_back(std::move(work));
-  else if (late)
-    state.add(std::move(work));
-  else
-    work();
+    return state.recording->push_back(std::move(work));
+  count_call();
+  late ? state.add(std::move(work)) : work();
+}
+
+std::uint64_t emulation::calls() {
+  return device.calls;
+}
+
+void emulation::lose_device_after(std::uint64_t calls) {
+  device.lost_at = device.calls + calls;
 }
 
 void emulation::work_late(bool now) {
@@ -114,7 +148,17 @@ std::vector<device_facts> devices() {
            .shared_bytes = 227u << 10}};
 }
 
-void use_device(int) {}
+void use_device(int) {
+  refuse_if_lost();
+}
+
+void reset_device(int) {
+  require(device.pieces == 0,
+          "emulation: the device is reset while somebody has memory of it; let "
+          "it go first");
+  device.lost = false;
+  device.lost_at = never;
+}
 
 // -- streams ------------------------------------------------------------------
 
@@ -130,6 +174,7 @@ void stream::fill(void* to, int byte, std::size_t bytes) {
 }
 
 void stream::wait() {
+  count_call();
   impl_->work_until([] { return false; });
 }
 

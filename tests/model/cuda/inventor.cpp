@@ -115,8 +115,10 @@ BOOST_AUTO_TEST_CASE(a_bare_model_gets_all_of_its_weights) {
   cuda::stream work;
   for (const auto type : {dtype::bf16, dtype::q4_k, dtype::w8a8}) {
     const auto model = bare_model("bare", small_architecture(), type);
-    const auto loaded = upload_weights(*model, work);
-    BOOST_TEST(loaded.memory.bytes() == cuda_weight_bytes(*model));
+    const cuda::device_memory memory{cuda_weight_bytes(*model)};
+    const auto loaded =
+        upload_weights(*model, {memory.data(), memory.bytes()}, work);
+    BOOST_TEST(loaded.bytes == cuda_weight_bytes(*model));
     BOOST_TEST(loaded.layers.size() == 2u);
     const auto& down = loaded.layers[1].down;
     BOOST_TEST((down.form == cuda::form_of(type)));

@@ -11,12 +11,13 @@ from .events import Delta, Event, Finished, Receipt, Retract, SequenceEnd
 from .events import TokenLogprob, TokenScore
 from .frames import text_of
 
-_STATES = ("starting", "ready", "draining", "failing")
+_STATES = ("starting", "ready", "draining", "failing", "recovering")
 
 
 @dataclass(frozen=True)
 class Health:
-    """`state`: starting, ready, draining or failing. Ages in seconds."""
+    """`state`: starting, ready, draining, failing or recovering. Ages in
+    seconds."""
 
     state: str
     version: str

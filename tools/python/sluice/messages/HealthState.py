@@ -2,8 +2,11 @@
 
 # namespace: messages
 
+# `recovering`: the device was lost and is made anew; streams pause, and new
+# requests wait.
 class HealthState(object):
     starting = 0
     ready = 1
     draining = 2
     failing = 3
+    recovering = 4
