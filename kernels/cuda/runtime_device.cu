@@ -72,6 +72,8 @@ std::vector<device_facts> devices() {
     cudaGetLastError();
     return {};
   }
+  int current = 0; // to be the calling thread's again
+  cudaGetDevice(&current);
   std::vector<device_facts> all;
   for (int i = 0; i < count; ++i) {
     cudaDeviceProp found{};
@@ -93,6 +95,7 @@ std::vector<device_facts> devices() {
                    .shared_bytes = static_cast<std::uint32_t>(
                        found.sharedMemPerBlockOptin)});
   }
+  cudaSetDevice(current);
   return all;
 }
 

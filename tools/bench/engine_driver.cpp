@@ -48,8 +48,10 @@ std::shared_ptr<const loaded_model> model_of(const driver_options& options,
     require(options.gpu.has_value(),
             "bench: --shape makes weights on a GPU; choose --device cuda, or "
             "write a file with sluice synth and give it as --model");
+    // With the context that is used: page tables have room for all of it.
     return bare_model({.shape = options.shape,
-                       .type = options.weight_type.value_or(dtype::bf16)});
+                       .type = options.weight_type.value_or(dtype::bf16),
+                       .context = (options.tokens_each + 1023) / 1024 * 1024});
   }
   load_options loading;
   loading.progress = progress;

@@ -123,7 +123,7 @@ def checks(results):
         beside=f"{accuracy.get('rows', '-')} records",
     )
     yield Check(
-        "contract 1: 500 requests alone and in random batches",
+        "contract 1: 500 requests alone, 1,000 in random batches",
         results.status("contract"),
     )
 
