@@ -43,7 +43,7 @@ class RestartTest(unittest.TestCase):
             calm = self.run_all(daemon)
         self.assertTrue(all(calm))
         for number, settings in enumerate(self.SETTINGS):
-            steps = (3 + number, 40 + number, 110, 190)
+            steps = (3 + number, 30 + number, 60, 90)
             lose = ",".join(map(str, steps))
             with lossy(settings, lose=lose) as daemon:
                 found = self.run_all(daemon)
