@@ -25,8 +25,8 @@ struct lane_log {
   std::vector<std::uint64_t> lives;
 };
 
-struct executor_fixture : actor_fixture {
-  executor_fixture() {
+struct lost_executor_fixture : actor_fixture {
+  lost_executor_fixture() {
     auto made = std::make_shared<sluice::engine>(
         device_source{.make = [wrap = losing(losses)] {
           return wrap(std::make_unique<cpu_device>(engine_options{}));
@@ -101,7 +101,7 @@ using numbers = std::vector<std::uint64_t>;
 
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(executor_actor_tests, executor_fixture)
+BOOST_FIXTURE_TEST_SUITE(executor_restart, lost_executor_fixture)
 
 BOOST_AUTO_TEST_CASE(plans_of_a_life_that_is_over_are_void) {
   watch();
