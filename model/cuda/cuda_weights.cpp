@@ -5,6 +5,7 @@
 #include "kernels/convert.hpp"
 #include "model/bare_model.hpp"
 #include "model/cuda/cuda_inventor.hpp"
+#include "model/cuda/cuda_uploader.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -19,15 +20,25 @@ namespace {
 using cuda::weight_form;
 
 constexpr std::uint64_t alignment = 256;
+constexpr std::uint64_t tile_rows = 16; // of device_tile_bytes()
 
 /// One array on its way to the device.
 struct placement {
-  std::uint64_t bytes = 0;
-  std::function<void(std::span<std::byte>)> write; // on the host
-  std::function<void(const std::byte*)> place;     // its device address
-  // Of a bare matrix, in the place of `write`: on the device.
+  made_array array;                            // by the host
+  std::function<void(const std::byte*)> place; // its device address
+  // Of a bare matrix, in the place of array.write: on the device.
   std::function<void(cuda_inventor&, std::byte*, cuda::stream&)> invent;
 };
+
+/// Some rows of a matrix.
+matrix_view rows_of(const matrix_view& all, std::uint64_t first,
+                    std::uint64_t count) {
+  auto part = all;
+  const auto left = static_cast<std::uint64_t>(all.rows) - first;
+  part.data += first * all.row_stride_bytes;
+  part.rows = static_cast<std::int64_t>(std::min(count, left));
+  return part;
+}
 
 /// Rows of a matrix, one by one, as bf16 or f16.
 void narrow_rows(const matrix_view& from, dtype type, std::span<std::byte> to) {
@@ -60,9 +71,16 @@ public:
 
   std::uint64_t bytes() const {
     std::uint64_t sum = 0;
-    for (const auto& array : placements_)
-      sum += aligned(array.bytes);
+    for (const auto& each : placements_)
+      sum += aligned(each.array.bytes);
     return sum;
+  }
+
+  std::uint64_t largest_unit() const {
+    std::uint64_t largest = 0;
+    for (const auto& each : placements_)
+      largest = std::max(largest, each.array.unit_bytes);
+    return largest;
   }
 
   static std::uint64_t aligned(std::uint64_t bytes) {
@@ -76,12 +94,15 @@ private:
   };
 
   void add_embedding(const matrix_view& from, cuda_weights& to) {
+    const auto row = row_bytes(to.embed_type, from.columns);
     placements_.push_back(
-        {row_bytes(to.embed_type, from.columns) *
-             static_cast<std::uint64_t>(from.rows),
-         [&from, type = to.embed_type](std::span<std::byte> out) {
-           narrow_rows(from, type, out);
-         },
+        {{.bytes = row * static_cast<std::uint64_t>(from.rows),
+          .unit_bytes = row,
+          .write =
+              [&from, row, type = to.embed_type](std::uint64_t first,
+                                                 std::span<std::byte> out) {
+                narrow_rows(rows_of(from, first, out.size() / row), type, out);
+              }},
          [&to](const std::byte* at) { to.embed = at; },
          [&from, type = to.embed_type](cuda_inventor& inventor, std::byte* at,
                                        cuda::stream& in) {
@@ -105,14 +126,16 @@ private:
   void add_vector(std::span<const float> from, const float*& to) {
     if (from.empty())
       return;
-    placements_.push_back({from.size_bytes(),
-                           [from](std::span<std::byte> out) {
-                             std::memcpy(out.data(), from.data(),
-                                         from.size_bytes());
-                           },
-                           [&to](const std::byte* at) {
-                             to = reinterpret_cast<const float*>(at);
-                           }});
+    placements_.push_back(
+        {{.bytes = from.size_bytes(),
+          .unit_bytes = sizeof(float),
+          .write =
+              [from](std::uint64_t first, std::span<std::byte> out) {
+                std::memcpy(out.data(), from.data() + first, out.size());
+              }},
+         [&to](const std::byte* at) {
+           to = reinterpret_cast<const float*>(at);
+         }});
   }
 
   // Those that multiply the same x.
@@ -133,9 +156,17 @@ private:
     require(from.layout == weight_layout::rows,
             "cuda: load weights for a GPU in rows, without packing");
     to = {nullptr, form, from.rows, from.columns};
+    const auto tile = cuda::device_tile_bytes(form, from.columns);
     placements_.push_back(
-        {cuda::device_weight_bytes(form, from.rows, from.columns),
-         [&from, form](std::span<std::byte> out) { pack(from, form, out); },
+        {{.bytes = cuda::device_weight_bytes(form, from.rows, from.columns),
+          .unit_bytes = tile,
+          .write =
+              [&from, form, tile](std::uint64_t first,
+                                  std::span<std::byte> out) {
+                pack(rows_of(from, first * tile_rows,
+                             out.size() / tile * tile_rows),
+                     form, out);
+              }},
          [&to](const std::byte* at) { to.data = at; },
          [&from](cuda_inventor& inventor, std::byte* at, cuda::stream& in) {
            inventor.weight(from.type, from.rows, from.columns, at, in);
@@ -146,7 +177,7 @@ private:
   // Of the two ways to make the last array.
   void leave_one(const matrix_view& from) {
     if (is_bare(from))
-      placements_.back().write = nullptr;
+      placements_.back().array.write = nullptr;
     else
       placements_.back().invent = nullptr;
   }
@@ -178,38 +209,35 @@ std::uint64_t cuda_weight_bytes(const loaded_model& model) {
 }
 
 cuda_weights upload_weights(const loaded_model& model,
-                            std::span<std::byte> device, cuda::stream& in,
-                            const progress_fn& progress) {
+                            std::span<std::byte> device,
+                            const upload_options& options, cuda::stream& in) {
   cuda_weights loaded;
   const upload_plan plan{model, loaded};
   const auto total = plan.bytes();
   require(device.size() >= total,
           "cuda: too little memory for the weights; ask cuda_weight_bytes()");
   loaded.bytes = total;
-  std::uint64_t largest = 0;
-  for (const auto& array : plan.placements())
-    if (array.write)
-      largest = std::max(largest, array.bytes);
-  const cuda::host_memory staging{largest};
+  const auto tell = [&](std::uint64_t done) {
+    if (options.progress)
+      options.progress(done, total);
+  };
+  tell(0);
+  cuda_uploader uploader{options.threads, plan.largest_unit(), in};
   cuda_inventor inventor;
   std::uint64_t done = 0;
-  for (const auto& array : plan.placements()) {
-    if (progress)
-      progress(done, total);
+  for (const auto& [array, place, invent] : plan.placements()) {
     auto* at = device.data() + done;
-    if (array.invent) {
-      array.invent(inventor, at, in);
+    if (invent) {
+      invent(inventor, at, in);
+      tell(done + array.bytes);
     } else {
-      array.write({staging.data(), static_cast<std::size_t>(array.bytes)});
-      in.copy(at, staging.data(), array.bytes);
-      in.wait(); // the staging memory is free again
+      uploader.send(array, at, [&](std::uint64_t sent) { tell(done + sent); });
     }
-    array.place(at);
+    place(at);
     done += upload_plan::aligned(array.bytes);
   }
-  in.wait(); // for what the inventor has
-  if (progress)
-    progress(total, total);
+  uploader.finish(); // with what the inventor has
+  tell(total);
   return loaded;
 }
 

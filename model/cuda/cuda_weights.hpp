@@ -37,15 +37,19 @@ struct cuda_weights {
 /// @throws contract_violation for a shape that the kernels do not take.
 std::uint64_t cuda_weight_bytes(const loaded_model& model);
 
+struct upload_options {
+  int threads = 1;      // of the host, which lay weights out
+  progress_fn progress; // from the calling thread
+};
+
 /// Lays weights out for the kernels and copies them to the device. Matrices
 /// that multiply the same x get forms with the same operand type: where a file
 /// mixes f16, w8a8 and others there, all of them become bf16.
-/// @param model     its matrices in rows, not in panels.
-/// @param device    cuda_weight_bytes() bytes, where the weights point into.
-/// @param progress  from the calling thread.
+/// @param model   its matrices in rows, not in panels.
+/// @param device  cuda_weight_bytes() bytes, where the weights point into.
 /// @throws contract_violation as above, cuda::device_error.
 cuda_weights upload_weights(const loaded_model& model,
-                            std::span<std::byte> device, cuda::stream& in,
-                            const progress_fn& progress = {});
+                            std::span<std::byte> device,
+                            const upload_options& options, cuda::stream& in);
 
 } // namespace sluice

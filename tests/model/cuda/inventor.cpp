@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(a_bare_model_gets_all_of_its_weights) {
     const auto model = bare_model("bare", small_architecture(), type);
     const cuda::device_memory memory{cuda_weight_bytes(*model)};
     const auto loaded =
-        upload_weights(*model, {memory.data(), memory.bytes()}, work);
+        upload_weights(*model, {memory.data(), memory.bytes()}, {}, work);
     BOOST_TEST(loaded.bytes == cuda_weight_bytes(*model));
     BOOST_TEST(loaded.layers.size() == 2u);
     const auto& down = loaded.layers[1].down;
