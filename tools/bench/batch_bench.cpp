@@ -36,6 +36,7 @@ void measure(engine_driver& driver, const batch_plan& plan, std::uint32_t batch,
     driver.decode();
   while (++steps < plan.decode_tokens &&
          (plan.seconds <= 0 || seconds_since(began) < plan.seconds));
+  driver.settle();
   const auto seconds = seconds_since(began);
   into.decodes.push_back(seconds / steps);
   into.idles.push_back(driver.take_idle_seconds() / seconds);

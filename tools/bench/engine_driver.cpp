@@ -96,34 +96,45 @@ void engine_driver::prompts(std::uint32_t count, std::uint32_t tokens) {
     sequences_.push_back({some_tokens(tokens, vocabulary_, i)});
   for (std::uint32_t next = 0; next < count;) {
     messages::StepPlanT plan;
-    std::vector<std::uint32_t> indices;
     for (auto room = options_.step_tokens; room > 0 && next < count;) {
       const auto& sequence = sequences_[next];
       const auto chunk = std::min(room, tokens - sequence.computed);
       if (sequence.computed == 0)
         join(plan, next);
       add_chunk(plan, next, chunk);
-      indices.push_back(next);
       room -= chunk;
       if (sequence.computed == tokens)
         ++next;
     }
-    run(std::move(plan), indices);
+    start(std::move(plan));
   }
+  settle();
 }
 
 void engine_driver::decode() {
   messages::StepPlanT plan;
-  std::vector<std::uint32_t> indices;
   for (std::uint32_t i = 0; i < sequences_.size(); ++i) {
+    auto& sequence = sequences_[i];
     auto row = std::make_unique<messages::PlanRowT>();
     row->sequence = key_of(i);
-    row->start = sequences_[i].computed++;
-    row->tokens = {sequences_[i].last_token};
-    plan.rows.push_back(std::move(row));
-    indices.push_back(i);
+    row->start = sequence.computed++;
+    row->from_plan = sequence.plan;
+    row->from_row = sequence.row;
+    add_row(plan, sequence, std::move(row));
   }
-  run(std::move(plan), indices);
+  start(std::move(plan));
+}
+
+void engine_driver::settle() {
+  while (engine_->started() > 0)
+    finish();
+}
+
+void engine_driver::add_row(messages::StepPlanT& plan, sequence& of,
+                            std::unique_ptr<messages::PlanRowT> row) {
+  of.plan = next_plan_;
+  of.row = static_cast<std::uint32_t>(plan.rows.size());
+  plan.rows.push_back(std::move(row));
 }
 
 /// With all the pages that the sequence will need.
@@ -153,26 +164,31 @@ void engine_driver::add_chunk(messages::StepPlanT& plan, std::uint32_t index,
   sequence.computed += tokens;
   const bool whole = sequence.computed == sequence.prompt.size();
   row->sample_from = whole ? tokens - 1 : tokens;
-  plan.rows.push_back(std::move(row));
+  add_row(plan, sequence, std::move(row));
 }
 
-void engine_driver::run(messages::StepPlanT plan,
-                        const std::vector<std::uint32_t>& indices) {
+// As a daemon does it: before the last result is read, if the device can.
+void engine_driver::start(messages::StepPlanT plan) {
   plan.lane = lane_;
   plan.number = next_plan_++;
   plan.left = std::exchange(left_, {});
-  const auto result = engine_->step(*messages::pack<messages::StepPlan>(plan));
+  if (engine_->started() == most_started_steps)
+    finish();
+  plans_.push_back(messages::pack<messages::StepPlan>(plan));
+  engine_->start(*plans_.back());
+  while (engine_->started() > 0 && engine_->is_done())
+    finish();
+}
+
+void engine_driver::finish() {
+  const auto result = engine_->finish();
+  plans_.pop_front();
   if (result->code() != messages::ErrorCode::none)
     throw std::runtime_error{"the step failed: " + result->text()->str()};
   idle_seconds_ += static_cast<double>(result->idle_ns()) / 1e9;
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    const auto& row = *result->rows()->Get(static_cast<unsigned>(i));
-    if (row.code() != messages::ErrorCode::none)
-      throw std::runtime_error{"a row failed: " + row.text()->str()};
-    if (row.tokens() && row.tokens()->size() > 0)
-      sequences_[indices[i]].last_token =
-          row.tokens()->Get(row.tokens()->size() - 1);
-  }
+  for (const auto* row : *result->rows())
+    if (row->code() != messages::ErrorCode::none)
+      throw std::runtime_error{"a row failed: " + row->text()->str()};
 }
 
 void engine_driver::forget() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,22 +61,32 @@ public:
   /// @throws std::runtime_error if a step fails.
   void prompts(std::uint32_t count, std::uint32_t tokens);
 
-  /// Every sequence grows by one token.
+  /// Starts a step in which every sequence grows by one token. The step before
+  /// may still be under way.
+  /// @throws std::runtime_error if a step fails.
   void decode();
+
+  /// Waits for what has been started.
+  /// @throws std::runtime_error if a step fails.
+  void settle();
 
 private:
   /// A sequence between its prompt and its end.
   struct sequence {
     std::vector<std::uint32_t> prompt;
     std::uint32_t computed = 0;
-    std::uint32_t last_token = 0;
+    std::uint64_t plan = 0; // that samples its next token, and the row
+    std::uint32_t row = 0;
   };
 
   void forget();
   void join(messages::StepPlanT& plan, std::uint32_t index);
   void add_chunk(messages::StepPlanT& plan, std::uint32_t index,
                  std::uint32_t tokens);
-  void run(messages::StepPlanT plan, const std::vector<std::uint32_t>& indices);
+  void add_row(messages::StepPlanT& plan, sequence& of,
+               std::unique_ptr<messages::PlanRowT> row);
+  void start(messages::StepPlanT plan);
+  void finish();
 
   driver_options options_;
   std::unique_ptr<engine> engine_;
@@ -86,6 +97,7 @@ private:
   std::uint64_t next_plan_ = 1;
   std::vector<sequence> sequences_;
   std::vector<std::uint64_t> left_; // to forget with the next plan
+  std::deque<messages::frame<messages::StepPlan>> plans_; // started
 };
 
 } // namespace sluice::bench
