@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sluice bench kernels: each op, and how near it comes to the machine's limit.
 #include "kernels/select.hpp"
+#include "memory/kv_layout.hpp"
 #include "tools/bench/gpu/gpu_kernels.hpp"
 #include "tools/bench/kernels/kernel_bench.hpp"
 #include "tools/bench/svg_plot.hpp"
@@ -40,11 +41,10 @@ const bench::model_shape& shape_of(const std::string& text) {
 }
 
 dtype cache_type_of(const std::string& text) {
-  for (const auto type : {dtype::f32, dtype::f16, dtype::bf16, dtype::i8})
-    if (name(type) == text)
-      return type;
+  if (const auto type = parse_kv_type(text))
+    return *type;
   throw client::bad_request{"unknown cache type '" + text +
-                            "'; known are: f32, f16, bf16, i8"};
+                            "'; known are: f32, f16, bf16, i8, fp8"};
 }
 
 bench::kernel_plan plan_of(const kernel_flags& flags) {
