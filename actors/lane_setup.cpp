@@ -2,7 +2,6 @@
 #include "actors/lane_setup.hpp"
 
 #include <algorithm>
-#include <array>
 #include <random>
 
 #include "config/tenant_weights.hpp"
@@ -19,13 +18,11 @@ namespace sluice::actors {
 namespace {
 
 dtype kv_type_of(const config::config& configuration) {
-  constexpr std::array known{dtype::f16, dtype::bf16, dtype::f32, dtype::i8};
-  for (const auto type : known)
-    if (name(type) == configuration.memory.kv_type)
-      return type;
+  if (const auto type = parse_kv_type(configuration.memory.kv_type))
+    return *type;
   throw contract_violation{"memory.kv_type is '" +
                            configuration.memory.kv_type +
-                           "'; choose f16, bf16, i8 or f32"};
+                           "'; choose f16, bf16, i8, fp8 or f32"};
 }
 
 std::optional<dtype> weight_type_of(const config::config& configuration) {
@@ -159,6 +156,7 @@ lane_setup load_lane(const config::config& configuration,
   auto loading = options;
   loading.weight_type = weight_type_of(configuration);
   loading.packing = setup.device->packing();
+  loading.fp8 = setup.device->multiplies_fp8();
   const auto model = load_model(configuration.model.path, loading);
   if (!model->text)
     throw contract_violation{configuration.model.path +

@@ -45,7 +45,7 @@ void add_model(option_list& list, config& c) {
   list.add("model.weight_type", s.weight_type,
            "Type of the weights in memory; empty: as stored", {},
            "|f32|f16|bf16|q8_0|q4_0|q4_1|q5_0|q5_1|q2_k|q3_k|q4_k|q5_k|q6_k"
-           "|iq4_nl|iq4_xs|mxfp4|w8a8");
+           "|iq4_nl|iq4_xs|mxfp4|w8a8|fp8");
 }
 
 void add_executor(option_list& list, config& c) {
@@ -81,7 +81,7 @@ void add_memory(option_list& list, config& c) {
   list.add("memory.page_tokens", s.page_tokens,
            "Token positions in a KV page; a power of two", {8, 128});
   list.add("memory.kv_type", s.kv_type, "Type of the KV cache", {},
-           "f32|f16|bf16|i8");
+           "f32|f16|bf16|i8|fp8");
   list.add("memory.side_bytes", s.side_bytes,
            "What running requests may need beside KV: their tokens and "
            "log-probabilities",

@@ -36,8 +36,7 @@ bool well_formed(const matrix_view& w) {
 bool well_formed(const kv_view& kv) {
   const bool scaled = kv.k_scales != nullptr && kv.v_scales != nullptr;
   const bool type_ok = kv.type == dtype::f32 || kv.type == dtype::f16 ||
-                       kv.type == dtype::bf16 ||
-                       (kv.type == dtype::i8 && scaled);
+                       kv.type == dtype::bf16 || (is_scaled(kv.type) && scaled);
   const auto page = static_cast<std::uint64_t>(kv.page_tokens);
   return kv.k != nullptr && kv.v != nullptr && type_ok && kv.pages > 0 &&
          kv.kv_heads > 0 && kv.head_dim > 0 && kv.page_tokens >= 8 &&

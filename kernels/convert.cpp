@@ -17,7 +17,7 @@ constexpr dtype weight_type_rows[] = {
     dtype::f32,   dtype::f16,  dtype::bf16, dtype::q8_0,   dtype::q4_0,
     dtype::q4_1,  dtype::q5_0, dtype::q5_1, dtype::q2_k,   dtype::q3_k,
     dtype::q4_k,  dtype::q5_k, dtype::q6_k, dtype::iq4_nl, dtype::iq4_xs,
-    dtype::mxfp4, dtype::w8a8};
+    dtype::mxfp4, dtype::w8a8, dtype::fp8};
 
 // nullptr for the types that are no block formats.
 const formats::block_codec* codec_of(dtype type) {
@@ -108,6 +108,37 @@ std::uint16_t f32_to_bf16(float value) {
                                     16);
 }
 
+// As of halves: subnormals are integers times 2^-9.
+float f8_e4m3_to_f32(std::uint8_t code) {
+  const std::uint32_t sign = (code & 0x80u) << 24;
+  const std::uint32_t magnitude = code & 0x7fu;
+  if (magnitude == 0x7fu)
+    return std::bit_cast<float>(sign | 0x7fc00000u);
+  if (magnitude < 8) {
+    const float value = static_cast<float>(magnitude) * 0x1p-9f;
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
+  }
+  return std::bit_cast<float>(((magnitude << 20) + 0x3c000000u) | sign);
+}
+
+std::uint8_t f32_to_f8_e4m3(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = (bits >> 24) & 0x80u;
+  const std::uint32_t magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u)
+    return 0x7f;
+  if (magnitude >= 0x43e00000u) // 448
+    return static_cast<std::uint8_t>(sign | 0x7eu);
+  if (magnitude < 0x3c800000u) { // subnormal: the FPU rounds to 2^-9 for us
+    const float shifted = std::bit_cast<float>(magnitude) + 0x1p14f;
+    return static_cast<std::uint8_t>(
+        sign | (std::bit_cast<std::uint32_t>(shifted) - 0x46800000u));
+  }
+  const std::uint32_t odd = (magnitude >> 20) & 1u;
+  const std::uint32_t rounded = magnitude - 0x3c000000u + 0x7ffffu + odd;
+  return static_cast<std::uint8_t>(sign | (rounded >> 20));
+}
+
 std::span<const dtype> weight_types() {
   return weight_type_rows;
 }
@@ -128,7 +159,7 @@ std::string weight_type_list() {
 
 bool quantisable(dtype type, std::span<const float> values) {
   const bool halves = codec_of(type) != nullptr;
-  const bool any = !halves && type != dtype::w8a8;
+  const bool any = !halves && type != dtype::w8a8 && type != dtype::fp8;
   constexpr float largest_half = 65504;
   return any || std::ranges::all_of(values, [=](float x) {
            return halves ? std::fabs(x) <= largest_half : std::isfinite(x);
@@ -156,8 +187,14 @@ void dequantize_row(dtype type, const std::byte* data, std::span<float> out) {
     for (std::size_t i = 0; i < out.size(); ++i)
       out[i] = bf16_to_f32(formats::load_u16(data + 2 * i));
     return;
+  case dtype::f8_e4m3:
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = f8_e4m3_to_f32(std::to_integer<std::uint8_t>(data[i]));
+    return;
   case dtype::w8a8:
     return formats::expand_w8a8_row(data, out.data(), out.size());
+  case dtype::fp8:
+    return formats::expand_fp8_row(data, out.data(), out.size());
   default:
     refuse(type);
   }
@@ -187,8 +224,14 @@ void quantize_row(dtype type, std::span<const float> in, std::byte* data) {
     for (std::size_t i = 0; i < in.size(); ++i)
       formats::store_u16(data + 2 * i, f32_to_bf16(in[i]));
     return;
+  case dtype::f8_e4m3:
+    for (std::size_t i = 0; i < in.size(); ++i)
+      data[i] = std::byte{f32_to_f8_e4m3(in[i])};
+    return;
   case dtype::w8a8:
     return formats::pack_w8a8_row(in.data(), data, in.size());
+  case dtype::fp8:
+    return formats::pack_fp8_row(in.data(), data, in.size());
   default:
     refuse(type);
   }

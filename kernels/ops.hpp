@@ -116,7 +116,8 @@ enum class rope_layout : std::uint8_t { half_split, interleaved };
 /// the cache dtype. Elements past rotary_dim are not rotated. For i8, a head
 /// has scale = max|x| / 127 in f32 and x / scale rounded to nearest even; one
 /// below 1e-30 throughout counts as 0, one with a NaN or an infinity gets the
-/// scale NaN, so that whatever reads it becomes NaN.
+/// scale NaN, so that whatever reads it becomes NaN. For f8_e4m3 the same with
+/// scale = max|x| / 448.
 struct rope_store_kv_args {
   activations q;                  // [tokens, heads * head_dim], in place
   activations k;                  // [tokens, kv_heads * head_dim], in place

@@ -9,7 +9,8 @@ namespace sluice {
 
 /// Storage formats of weights, activations and cache entries. The block formats
 /// of GGUF files are described, each with its layout, in convert.hpp.
-/// `w8a8`: a row of int8 and, behind it, one f32 scale of the whole row.
+/// `w8a8`: a row of int8 and, behind it, one f32 scale of the whole row; `fp8`:
+/// the same of f8_e4m3, the 8-bit float of 4 exponent and 3 mantissa bits.
 /// @source the GGUF specification; ggml's block structures.
 enum class dtype : std::uint8_t {
   f32,
@@ -30,8 +31,16 @@ enum class dtype : std::uint8_t {
   iq4_nl,
   iq4_xs,
   mxfp4,
-  w8a8
+  w8a8,
+  f8_e4m3,
+  fp8
 };
+
+/// Whether elements in a KV cache or an operand stand beside a scale, one for
+/// each head of a position or for each row: element = stored * scale.
+constexpr bool is_scaled(dtype type) {
+  return type == dtype::i8 || type == dtype::f8_e4m3;
+}
 
 /// Elements per storage block: 32 or 256 for the block formats, 1 otherwise.
 std::int64_t block_elements(dtype type);
@@ -73,17 +82,19 @@ struct activations {
 };
 
 /// The KV cache of one layer, not owned: K and V each
-/// [pages, kv_heads, page_tokens, head_dim], contiguous. Of i8 each head of a
-/// position has a scale: element = int8 * scale, whatever else its page holds.
+/// [pages, kv_heads, page_tokens, head_dim], contiguous. Of i8 and f8_e4m3 each
+/// head of a position has a scale: element = stored * scale, whatever else its
+/// page holds. Without one, 8-bit floats would lose what is below 2^-6, as many
+/// values are, and cut off what is above 448, as some models' keys are.
 struct kv_view {
   std::byte* k = nullptr;
   std::byte* v = nullptr;
-  dtype type = dtype::f16; // f32, f16, bf16 or i8
+  dtype type = dtype::f16; // f32, f16, bf16, i8 or f8_e4m3
   std::int64_t pages = 0;
   std::int64_t kv_heads = 0;
   std::int64_t page_tokens = 0; // a power of two, 8..128
   std::int64_t head_dim = 0;
-  float* k_scales = nullptr; // i8: [pages, kv_heads, page_tokens]
+  float* k_scales = nullptr; // is_scaled(): [pages, kv_heads, page_tokens]
   float* v_scales = nullptr;
 };
 

@@ -4,13 +4,18 @@
 #include "kernels/check.hpp"
 #include "memory/mapping.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <iterator>
 #include <limits>
 #include <string>
 
 namespace sluice {
 
 namespace {
+
+constexpr dtype kv_types[] = {dtype::f32, dtype::f16, dtype::bf16, dtype::i8,
+                              dtype::f8_e4m3};
 
 void check(const kv_shape& shape) {
   require(shape.layers > 0 && shape.kv_heads > 0 && shape.head_dim > 0 &&
@@ -20,9 +25,8 @@ void check(const kv_shape& shape) {
               shape.page_tokens <= 128,
           "kv_store: page_tokens is a power of two from 8 to 128; the usual "
           "value is 16");
-  require(shape.type == dtype::f32 || shape.type == dtype::f16 ||
-              shape.type == dtype::bf16 || shape.type == dtype::i8,
-          "kv_store: the cache type is f32, f16, bf16 or i8");
+  require(std::ranges::find(kv_types, shape.type) != std::end(kv_types),
+          "kv_store: the cache type is f32, f16, bf16, i8 or fp8");
 }
 
 std::uint64_t rows_of(const kv_shape& shape) {
@@ -30,7 +34,7 @@ std::uint64_t rows_of(const kv_shape& shape) {
 }
 
 std::uint64_t scale_bytes(const kv_shape& shape) {
-  return shape.type == dtype::i8 ? sizeof(float) : 0;
+  return is_scaled(shape.type) ? sizeof(float) : 0;
 }
 
 /// K and V of one layer.
@@ -52,6 +56,15 @@ std::uint64_t layer_bytes(const kv_shape& shape) {
 
 } // namespace
 
+std::string_view kv_type_name(dtype type) {
+  return type == dtype::f8_e4m3 ? "fp8" : name(type);
+}
+
+std::optional<dtype> parse_kv_type(std::string_view text) {
+  const auto* found = std::ranges::find(kv_types, text, kv_type_name);
+  return found == std::end(kv_types) ? std::nullopt : std::optional{*found};
+}
+
 std::uint64_t kv_store_bytes(const kv_shape& shape) {
   check(shape);
   return layer_bytes(shape) * shape.layers;
@@ -66,7 +79,7 @@ kv_view kv_layer(const kv_shape& shape, std::byte* store, std::uint32_t layer) {
   const auto heads = rows_of(shape) * shape.kv_heads;
   const auto half = heads * shape.head_dim * block_bytes(shape.type);
   auto* k = store + layer * layer_bytes(shape);
-  const bool scaled = shape.type == dtype::i8;
+  const bool scaled = is_scaled(shape.type);
   auto* scales = scaled ? reinterpret_cast<float*>(k + 2 * half) : nullptr;
   return {.k = k,
           .v = k + half,

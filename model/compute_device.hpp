@@ -101,6 +101,9 @@ public:
   /// How load_weights() is to lay weights out; null: rows.
   virtual const weight_packing* packing() const = 0;
 
+  /// Whether it multiplies fp8 weights; else they are loaded as bf16.
+  virtual bool multiplies_fp8() const { return false; }
+
   /// Bytes that the KV cache of a lane may take beside its weights and work, if
   /// the device knows; nothing: as many as the configuration says.
   /// @throws std::runtime_error with the numbers and a remedy if weights and

@@ -32,6 +32,7 @@ public:
 
   /// How this device's kernels want their weights: for load_options.
   const weight_packing* packing() const { return device_->packing(); }
+  bool multiplies_fp8() const { return device_->multiplies_fp8(); }
 
   /// As compute_device::kv_bytes_beside().
   std::optional<std::uint64_t>

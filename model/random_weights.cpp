@@ -13,6 +13,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t byte_sums = 4 * 255 + 1;
+constexpr float f8_deviation = 100; // sums reach 3.5 times as far: below 448
 
 /// Standard deviation of a sum of `terms` uniform integers 0 .. levels - 1.
 float sum_deviation(int terms, int levels) {
@@ -51,12 +52,14 @@ std::vector<std::byte> make_pool(dtype type, float deviation,
 
 random_weights::random_weights(dtype type, float deviation, std::uint64_t key)
     : words_(key), type_(type) {
-  require(type != dtype::w8a8, "random_weights: w8a8 is two tensors; fill i8 "
-                               "and give it i8_scale");
+  require(type != dtype::w8a8 && type != dtype::fp8,
+          "random_weights: w8a8 and fp8 are two tensors; fill i8 or f8_e4m3 "
+          "and give it i8_scale or f8_scale");
   if (type == dtype::i8)
     return;
   if (block_elements(type) == 1) {
-    encoded_sum_ = encode_sums(type, deviation);
+    encoded_sum_ =
+        encode_sums(type, type == dtype::f8_e4m3 ? f8_deviation : deviation);
     return;
   }
   if (type != dtype::q4_0 && type != dtype::q8_0) {
@@ -70,6 +73,10 @@ random_weights::random_weights(dtype type, float deviation, std::uint64_t key)
 
 float random_weights::i8_scale(float deviation) {
   return deviation / sum_deviation(2, 128);
+}
+
+float random_weights::f8_scale(float deviation) {
+  return deviation / f8_deviation;
 }
 
 void random_weights::fill(std::span<std::byte> out) {

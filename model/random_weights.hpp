@@ -35,13 +35,15 @@ private:
 /// 65,536 normal weights that were quantised once.
 class random_weights {
 public:
-  /// @param type       any weight type but w8a8, or i8, whose quants are meant
-  ///                   to be multiplied by `i8_scale`.
+  /// @param type       any weight type but w8a8 and fp8, or i8 or f8_e4m3, of
+  ///                   which the elements are meant to be multiplied by
+  ///                   `i8_scale` or `f8_scale`.
   /// @param deviation  standard deviation of the elements, > 0.
   random_weights(dtype type, float deviation, std::uint64_t key);
 
   /// What makes int8 quants weights of a standard deviation.
   static float i8_scale(float deviation);
+  static float f8_scale(float deviation);
 
   /// Fills whole blocks.
   /// @throws contract_violation for part of a block.

@@ -197,6 +197,10 @@ void synth(const synth_options& options, const std::filesystem::path& path) {
       find_synth_shape(options.shape).experts > 0)
     throw model_error(model_fault::unsupported, {options.shape, ""},
                       "experts are not stored as w8a8", "choose another type");
+  if (options.type == dtype::fp8)
+    throw model_error(model_fault::unsupported, {options.shape, ""},
+                      "GGUF files hold no fp8",
+                      "write bf16 and load it with model.weight_type = fp8");
   synthesizer(options, path).run();
 }
 

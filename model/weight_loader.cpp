@@ -61,9 +61,12 @@ public:
 
 private:
   bool as_stored(const weight_placement& weight) const {
-    return weight.source.type == weight.stored;
+    return weight.source.type == weight.stored &&
+           weight.source.type == weight.numbers;
   }
   const std::byte* converted(const chunk& part, const std::byte* rows);
+  void round_row(const weight_placement& weight);
+  [[noreturn]] void refuse(const weight_placement& weight, dtype type) const;
   void pack(const chunk& part, const std::byte* rows);
 
   const checkpoint& model_;
@@ -71,6 +74,7 @@ private:
   std::byte* memory_;
   std::vector<std::byte> read_;
   std::vector<std::byte> converted_;
+  std::vector<std::byte> rounded_;
   std::vector<float> row_;
 };
 
@@ -105,16 +109,31 @@ const std::byte* chunk_filler::converted(const chunk& part,
   row_.resize(weight.source.columns);
   for (std::uint64_t i = 0; i < part.rows; ++i) {
     dequantize_row(weight.source.type, rows + i * from, row_);
+    if (weight.numbers != weight.source.type && weight.numbers != weight.stored)
+      round_row(weight);
     // A block with one infinity or NaN would quantise to nothing else.
     if (!quantisable(weight.stored, row_))
-      throw model_error(model_fault::malformed,
-                        {model_.label(), "tensor '" + weight.name + "'"},
-                        "an element is not a number or too large for " +
-                            std::string(name(weight.stored)),
-                        download_again);
+      refuse(weight, weight.stored);
     quantize_row(weight.stored, row_, &converted_[i * to]);
   }
   return converted_.data();
+}
+
+/// To numbers that are then stored as another type.
+void chunk_filler::round_row(const weight_placement& weight) {
+  if (!quantisable(weight.numbers, row_))
+    refuse(weight, weight.numbers);
+  rounded_.resize(
+      row_bytes(weight.numbers, static_cast<std::int64_t>(row_.size())));
+  quantize_row(weight.numbers, row_, rounded_.data());
+  dequantize_row(weight.numbers, rounded_.data(), row_);
+}
+
+void chunk_filler::refuse(const weight_placement& weight, dtype type) const {
+  throw model_error(
+      model_fault::malformed, {model_.label(), "tensor '" + weight.name + "'"},
+      "an element is not a number or too large for " + std::string(name(type)),
+      download_again);
 }
 
 void chunk_filler::pack(const chunk& part, const std::byte* rows) {

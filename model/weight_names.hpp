@@ -31,9 +31,9 @@ const weight_names& names_for(checkpoint_format format);
 /// @param name  of a role in `names_for(format)`, with its layer's number.
 std::string gguf_name(std::string_view name, checkpoint_format format);
 
-/// The tensor with one scale a row that an I8 weight needs beside it:
-/// "X.weight" -> "X.weight_scale".
-/// @source the int-quantized form of compressed-tensors.
+/// The tensor with one scale a row that an I8 or F8_E4M3 weight needs beside
+/// it: "X.weight" -> "X.weight_scale".
+/// @source the int-quantized and float-quantized forms of compressed-tensors.
 std::string scale_name(std::string_view weight);
 
 /// @return `pattern` with its '#' replaced by `layer`.

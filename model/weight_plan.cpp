@@ -108,7 +108,9 @@ void planner::matrix(std::string name, matrix_view& target, std::uint64_t rows,
   const std::uint64_t shape[] = {rows, columns};
   weight_placement placement{.name = std::move(name), .target = &target};
   placement.source = find(placement.name, shape);
-  placement.stored = matrix_type(placement.source.type, columns);
+  placement.numbers = matrix_type(placement.source.type, columns);
+  const bool widened = placement.numbers == dtype::fp8 && !options_.fp8;
+  placement.stored = widened ? dtype::bf16 : placement.numbers;
   placement.stride_bytes =
       row_bytes(placement.stored, static_cast<std::int64_t>(columns));
   if (packed && options_.packing)
@@ -167,12 +169,22 @@ dtype planner::matrix_type(dtype found, std::uint64_t columns) const {
   return columns % block == 0 ? wanted : found;
 }
 
+/// What is made anew, and better: frequencies, and the scales that a calibrated
+/// model would round all activations or all of its KV cache with, in the place
+/// of which every row gets one of its own.
+bool is_never_read(std::string_view name) {
+  constexpr std::string_view tails[] = {"rotary_emb.inv_freq", ".input_scale",
+                                        ".self_attn.k_scale",
+                                        ".self_attn.v_scale"};
+  return std::ranges::any_of(
+      tails, [&](std::string_view tail) { return name.ends_with(tail); });
+}
+
 /// A tensor without a role means that the model computes something that the
 /// forward pass would silently leave out.
 void planner::refuse_leftovers() const {
   for (const auto& tensor : model_.tensors())
-    if (!used_.contains(tensor.name) &&
-        !tensor.name.ends_with("rotary_emb.inv_freq")) // made anew, never read
+    if (!used_.contains(tensor.name) && !is_never_read(tensor.name))
       throw model_error(model_fault::unsupported,
                         {file_, "tensor '" + tensor.name + "'"},
                         arch_.family + " has no role for this tensor",

@@ -16,9 +16,10 @@ struct weight_placement {
   std::string name;
   /// Matrices keep their type or take the wanted one; vectors become f32.
   std::variant<matrix_view*, std::span<const float>*> target;
-  stored_matrix source; ///< in the file
+  stored_matrix source;       ///< in the file
+  dtype numbers = dtype::f32; ///< that they are rounded to
   // In memory:
-  dtype stored = dtype::f32;
+  dtype stored = dtype::f32; ///< of fp8 bf16 where no kernel takes it
   weight_layout layout = weight_layout::rows;
   std::int64_t panel_rows = 1;    ///< of a panel, else 1
   std::uint64_t stride_bytes = 0; ///< of a row or a panel

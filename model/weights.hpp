@@ -54,6 +54,8 @@ struct load_options {
   /// How the path that will multiply wants its weights: `op_table::packing`.
   /// Matrices of a type that it packs are packed while loading. None: rows.
   const weight_packing* packing = nullptr;
+  /// Whether the device multiplies fp8; else such weights become bf16.
+  bool fp8 = false;
   int threads = 2; ///< that read, convert and pack; large models only
   /// From the calling thread.
   progress_fn progress;
@@ -62,7 +64,7 @@ struct load_options {
 /// Reads all weights of a model, checking each tensor's type and shape against
 /// the architecture before anything is read. Norms and biases become f32; an
 /// embedding that is no output matrix stays in rows. An I8 matrix and its
-/// scales become w8a8.
+/// scales become w8a8, an F8_E4M3 matrix and its scales fp8.
 /// @throws model_error: missing, bad_shape (with the expected and the found
 ///         shape), unsupported (a type without kernels, by name, or a tensor
 ///         that the architecture has no role for), malformed (an element that

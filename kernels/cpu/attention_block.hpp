@@ -148,7 +148,7 @@ SLUICE_INLINE void add_tile(const block& at, int head, std::int64_t tile,
                     ahead);
   score_tile(memory.queries.q + first, count, rows.kv.head_dim, scratch, ahead);
   const float* scales = nullptr;
-  if (rows.kv.type == dtype::i8) {
+  if (Format::bytes == 1) {
     gather_scales(rows, rows.kv.v_scales, positions, tile,
                   scratch.value_scales);
     scales = scratch.value_scales;

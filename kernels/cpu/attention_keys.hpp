@@ -75,14 +75,15 @@ SLUICE_INLINE void transpose_keys(const kv_rows& rows, std::int64_t position,
 }
 
 /// What the dot products of a tile's keys are multiplied by: the scale of the
-/// scores and, of i8, of each key.
+/// scores and, where keys have scales, of each key.
+template <class Format>
 SLUICE_INLINE void set_factors(const kv_rows& rows, const position_range& range,
                                std::int64_t tile, float scale, float* factors) {
-  if (rows.kv.type == dtype::i8) {
+  if (Format::bytes == 1) {
     gather_scales(rows, rows.kv.k_scales, range, tile, factors);
   }
   for (int j = 0; j < tile_positions; j += lanes) {
-    const vec key = rows.kv.type == dtype::i8 ? load(factors + j) : set(1);
+    const vec key = Format::bytes == 1 ? load(factors + j) : set(1);
     store(factors + j, mul(key, set(scale)));
   }
 }
@@ -97,7 +98,7 @@ SLUICE_INLINE void load_keys(const kv_rows& rows, std::int64_t tile,
        j += lanes) {
     transpose_keys<Format>(rows, j, positions, scratch.keys + j - tile, ahead);
   }
-  set_factors(rows, positions, tile, scale, scratch.factors);
+  set_factors<Format>(rows, positions, tile, scale, scratch.factors);
 }
 
 } // namespace sluice::SLUICE_ISA

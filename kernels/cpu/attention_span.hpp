@@ -103,7 +103,7 @@ struct tile_scratch {
   alignas(64) float scores[most_queries * stride];
   alignas(64) float keys[most_head_dim * tile_positions];
   alignas(64) float factors[tile_positions];      // a score is factor * (q . k)
-  alignas(64) float value_scales[tile_positions]; // of i8
+  alignas(64) float value_scales[tile_positions]; // of bytes
 };
 
 /// Softmax and sums of all queries over the tiles of a span so far; all sums

@@ -98,14 +98,18 @@ void expand(const matrix_view& weight, std::int64_t row, std::int64_t first,
             std::int64_t count, float* out) {
   const std::byte* start =
       weight.data + static_cast<std::size_t>(row) * weight.row_stride_bytes;
-  if (weight.type != dtype::w8a8) {
+  const bool integers = weight.type == dtype::w8a8;
+  if (!integers && weight.type != dtype::fp8) {
     return dequantize_row(weight.type, start + row_bytes(weight.type, first),
                           {out, static_cast<std::size_t>(count)});
   }
   float scale = 0; // behind the whole row
   __builtin_memcpy(&scale, start + weight.columns, sizeof scale);
   for (std::int64_t i = 0; i < count; ++i) {
-    out[i] = scale * static_cast<std::int8_t>(start[first + i]);
+    const std::byte element = start[first + i];
+    out[i] = scale *
+             (integers ? static_cast<float>(static_cast<std::int8_t>(element))
+                       : f8_e4m3_to_f32(static_cast<std::uint8_t>(element)));
   }
 }
 

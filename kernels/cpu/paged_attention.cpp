@@ -161,6 +161,8 @@ void paged_attention(const paged_attention_args& args, thread_pool& pool) {
     return run<bf16_format>(args, pool);
   case dtype::i8:
     return run<i8_format>(args, pool);
+  case dtype::f8_e4m3:
+    return run<f8_format>(args, pool);
   default:
     return run<f32_format>(args, pool);
   }

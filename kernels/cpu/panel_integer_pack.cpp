@@ -193,6 +193,8 @@ void unpack_one(const std::byte* panel, std::int64_t columns, std::int64_t row,
 } // namespace
 
 std::size_t integer_panel_bytes(dtype type, std::int64_t columns) {
+  if (type == dtype::fp8) // no integers; models are loaded as bf16
+    return 0;
   return with_format(
       type, [&]<panel_format Format>() { return bytes_of<Format>(columns); });
 }

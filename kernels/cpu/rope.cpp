@@ -51,8 +51,8 @@ void store_head(const float* head, std::byte* to, std::int64_t n) {
       });
 }
 
-// The scale of a head in i8: 0 if it counts as 0, NaN if it is not finite.
-float head_scale(const float* head, std::int64_t n) {
+// The scale of a head: 0 if it counts as 0, NaN if it is not finite.
+float head_scale(const float* head, std::int64_t n, float most) {
   vec largest_of = set(0);
   vec poison = set(0); // 0, or NaN once an element is not finite
   const auto see = [&](vec x) {
@@ -64,31 +64,33 @@ float head_scale(const float* head, std::int64_t n) {
       [&](std::int64_t i, int count) { see(load_some(head + i, count)); });
   const float top = largest(largest_of);
   const float usable = top < 1e-30f ? 0.0f : top;
-  return sum(poison) == 0 ? usable / 127.0f : __builtin_nanf("");
+  return sum(poison) == 0 ? usable / most : __builtin_nanf("");
 }
 
+template <class Format>
 void store_scaled(const float* head, std::byte* to, float* scale,
                   std::int64_t n) {
-  *scale = head_scale(head, n);
-  const vec divisor = set(*scale > 0 ? *scale : __builtin_inff());
+  *scale = head_scale(head, n, Format::most);
+  if (!(*scale > 0)) {
+    __builtin_memset(to, 0, static_cast<std::size_t>(n));
+    return;
+  }
+  const vec divisor = set(*scale);
   for_lanes(
       n,
       [&](std::int64_t i) {
-        i8_format::store(to + i, div(load(head + i), divisor));
+        Format::store(to + i, div(load(head + i), divisor));
       },
       [&](std::int64_t i, int count) {
-        store_some<i8_format>(to + i, div(load_some(head + i, count), divisor),
-                              count);
+        store_some<Format>(to + i, div(load_some(head + i, count), divisor),
+                           count);
       });
-  if (*scale != *scale) {
-    __builtin_memset(to, 0, static_cast<std::size_t>(n));
-  }
 }
 
 // K or V of a layer.
 struct cache_part {
   std::byte* rows;
-  float* scales; // of i8
+  float* scales; // of i8 and f8_e4m3
 };
 
 // Writes the heads of one row into K or V at the token's slot.
@@ -103,7 +105,7 @@ void store_row(const float* row, const cache_part& part, std::int64_t slot,
     const float* from = row + head * kv.head_dim;
     std::byte* to = part.rows + index * kv.head_dim * Format::bytes;
     if constexpr (Format::bytes == 1) {
-      store_scaled(from, to, part.scales + index, kv.head_dim);
+      store_scaled<Format>(from, to, part.scales + index, kv.head_dim);
     } else {
       store_head<Format>(from, to, kv.head_dim);
     }
@@ -137,6 +139,8 @@ void rope_store_kv(const rope_store_kv_args& args, thread_pool& pool) {
     return run<bf16_format>(args, pool);
   case dtype::i8:
     return run<i8_format>(args, pool);
+  case dtype::f8_e4m3:
+    return run<f8_format>(args, pool);
   default:
     return run<f32_format>(args, pool);
   }

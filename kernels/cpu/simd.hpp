@@ -24,6 +24,8 @@
 //   split_bf16                     the low and the high half of each lane
 //   turn_f16(rows, to, stride)     see f16_format::turn
 //   load_i8 split_i8               int8 as f32; the four bytes of each lane
+//   load_f8 split_f8               likewise of f8_e4m3 but NaNs, which may be
+//                                  any number: a cache has none
 //   transpose(vec[lanes])          of 32-bit lanes
 //   store_i8                       nearest even, saturating
 //   negative_sums_of_16(p, sums)   of 256 int8: minus the sums of 16 neighbours
@@ -35,6 +37,8 @@
 //                                  each block's scale in that block's lanes
 
 #include SLUICE_SIMD_HEADER
+
+#include "kernels/convert.hpp"
 
 namespace sluice::SLUICE_ISA {
 
@@ -105,6 +109,7 @@ struct bf16_format {
 struct i8_format {
   static constexpr int bytes = 1;
   static constexpr int per_word = 4;
+  static constexpr float most = 127; // what a head's largest becomes
   SLUICE_INLINE static void split(vec words, vec (&elements)[4]) {
     split_i8(words, elements);
   }
@@ -115,6 +120,28 @@ struct i8_format {
   SLUICE_INLINE static vec load(const std::byte* p) { return load_i8(p); }
   SLUICE_INLINE static void store(std::byte* p, vec x) {
     store_i8(reinterpret_cast<std::int8_t*>(p), x);
+  }
+};
+
+// As i8. Stored one by one: a token is stored once and read in every step.
+struct f8_format {
+  static constexpr int bytes = 1;
+  static constexpr int per_word = 4;
+  static constexpr float most = largest_f8_e4m3;
+  SLUICE_INLINE static void split(vec words, vec (&elements)[4]) {
+    split_f8(words, elements);
+  }
+  SLUICE_INLINE static void turn(vec (&rows)[lanes], float* to,
+                                 std::int64_t stride) {
+    turn_words<f8_format>(rows, to, stride);
+  }
+  SLUICE_INLINE static vec load(const std::byte* p) { return load_f8(p); }
+  SLUICE_INLINE static void store(std::byte* p, vec x) {
+    float elements[lanes];
+    SLUICE_ISA::store(elements, x);
+    for (int i = 0; i < lanes; ++i) {
+      p[i] = static_cast<std::byte>(f32_to_f8_e4m3(elements[i]));
+    }
   }
 };
 

@@ -193,6 +193,37 @@ SLUICE_INLINE void split_i8(vec words, vec (&bytes)[4]) {
   bytes[3] = widen(bits);
 }
 
+// A byte moved to where f16 has its sign and its lower exponent and upper
+// mantissa is that number times 2^-8, subnormals too.
+SLUICE_INLINE vec load_f8(const std::byte* p) {
+  const __m128i wide =
+      _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  const __m128i halves = _mm_or_si128(
+      _mm_and_si128(wide, _mm_set1_epi16(static_cast<short>(0x8000))),
+      _mm_and_si128(_mm_slli_epi16(wide, 7), _mm_set1_epi16(0x3f80)));
+  return _mm256_mul_ps(_mm256_cvtph_ps(halves), _mm256_set1_ps(256));
+}
+
+// The four f8_e4m3 of each lane's word: the even bytes as halves of a word,
+// then the odd ones.
+SLUICE_INLINE void split_f8(vec words, vec (&bytes)[4]) {
+  const __m256i bits = _mm256_castps_si256(words);
+  const __m256i signs = _mm256_set1_epi32(static_cast<int>(0x80008000));
+  const __m256i rest = _mm256_set1_epi32(0x3f803f80);
+  const auto widen = [&](__m256i sign, __m256i magnitude, vec& low, vec& high) {
+    vec halves[2];
+    split_f16(
+        _mm256_castsi256_ps(_mm256_or_si256(_mm256_and_si256(sign, signs),
+                                            _mm256_and_si256(magnitude, rest))),
+        halves);
+    low = _mm256_mul_ps(halves[0], _mm256_set1_ps(256));
+    high = _mm256_mul_ps(halves[1], _mm256_set1_ps(256));
+  };
+  widen(_mm256_slli_epi32(bits, 8), _mm256_slli_epi32(bits, 7), bytes[0],
+        bytes[2]);
+  widen(bits, _mm256_srli_epi32(bits, 1), bytes[1], bytes[3]);
+}
+
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
   const __m256i words = _mm256_cvtps_epi32(x);
   const __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(words),

@@ -234,6 +234,38 @@ SLUICE_INLINE void split_i8(vec words, vec (&bytes)[4]) {
   bytes[3] = widen(bits);
 }
 
+// A byte moved to where f16 has its sign and its lower exponent and upper
+// mantissa is that number times 2^-8, subnormals too.
+SLUICE_INLINE vec load_f8(const std::byte* p) {
+  const __m256i wide = _mm256_cvtepi8_epi16(
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m256i halves = _mm256_or_si256(
+      _mm256_and_si256(wide, _mm256_set1_epi16(static_cast<short>(0x8000))),
+      _mm256_and_si256(_mm256_slli_epi16(wide, 7), _mm256_set1_epi16(0x3f80)));
+  return _mm512_mul_ps(_mm512_cvtph_ps(halves), _mm512_set1_ps(256));
+}
+
+// The four f8_e4m3 of each lane's word: the even bytes as halves of a word,
+// then the odd ones.
+SLUICE_INLINE void split_f8(vec words, vec (&bytes)[4]) {
+  const __m512i bits = _mm512_castps_si512(words);
+  const __m512i signs = _mm512_set1_epi32(static_cast<int>(0x80008000));
+  const __m512i rest = _mm512_set1_epi32(0x3f803f80);
+  const auto widen = [&](__m512i sign, __m512i magnitude, vec& low, vec& high) {
+    const __m512i pairs = _mm512_or_si512(_mm512_and_si512(sign, signs),
+                                          _mm512_and_si512(magnitude, rest));
+    const auto half = [](__m512i words_of) {
+      return _mm512_mul_ps(_mm512_cvtph_ps(_mm512_cvtepi32_epi16(words_of)),
+                           _mm512_set1_ps(256));
+    };
+    low = half(pairs);
+    high = half(_mm512_srli_epi32(pairs, 16));
+  };
+  widen(_mm512_slli_epi32(bits, 8), _mm512_slli_epi32(bits, 7), bytes[0],
+        bytes[2]);
+  widen(bits, _mm512_srli_epi32(bits, 1), bytes[1], bytes[3]);
+}
+
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));

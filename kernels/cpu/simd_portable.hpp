@@ -185,6 +185,24 @@ SLUICE_INLINE void split_i8(vec words, vec (&bytes)[4]) {
   bytes[3] = __builtin_convertvector(bits >> 24, vec);
 }
 
+SLUICE_INLINE vec load_f8(const std::byte* p) {
+  const auto at = [p](int i) {
+    return f8_e4m3_to_f32(static_cast<std::uint8_t>(p[i]));
+  };
+  return vec{at(0), at(1), at(2), at(3)};
+}
+
+SLUICE_INLINE void split_f8(vec words, vec (&bytes)[4]) {
+  std::byte all[16];
+  __builtin_memcpy(all, &words, sizeof all);
+  for (int b = 0; b < 4; ++b) {
+    const auto at = [&all, b](int lane) {
+      return f8_e4m3_to_f32(static_cast<std::uint8_t>(all[4 * lane + b]));
+    };
+    bytes[b] = vec{at(0), at(1), at(2), at(3)};
+  }
+}
+
 SLUICE_INLINE void store_i8(std::int8_t* p, vec x) {
   const vec rounded = round_even(min(set(127), max(set(-127), x)));
   for (int i = 0; i < lanes; ++i) {

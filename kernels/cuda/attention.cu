@@ -41,7 +41,8 @@ std::size_t row_bytes_f32(std::int64_t rows, std::int64_t columns) {
 }
 
 bool is_head_dim(std::int64_t dim, dtype type) {
-  return (dim == 16 && type != dtype::i8) || dim == 32 || dim == 64 || dim == 96 || dim == 128 || dim == 256;
+  return (dim == 16 && !is_scaled(type)) || dim == 32 || dim == 64 ||
+         dim == 96 || dim == 128 || dim == 256;
 }
 
 void check_cache(const attention_args& args) {
@@ -50,8 +51,8 @@ void check_cache(const attention_args& args) {
           "paged_attention: malformed cache; check dtype, scales, alignment, "
           "page size and shape");
   require(is_head_dim(kv.head_dim, kv.type),
-          "paged_attention: head_dim must be 16 (not of i8), 32, 64, 96, 128 "
-          "or 256 on a GPU; run this model on the CPU");
+          "paged_attention: head_dim must be 16 (not of i8 and fp8), 32, 64, "
+          "96, 128 or 256 on a GPU; run this model on the CPU");
   require(args.heads > 0 && args.heads % kv.kv_heads == 0 &&
               args.heads / kv.kv_heads <= 128,
           "paged_attention: heads must be a multiple of kv_heads, at most 128 "
@@ -79,21 +80,21 @@ void check_rows(const attention_args& args) {
 void check_out(const attention_args& args) {
   const operand& out = args.out;
   const bool typed = out.type == dtype::bf16 || out.type == dtype::f16 ||
-                     (out.type == dtype::i8 && out.scales);
+                     (is_scaled(out.type) && out.scales);
   require(typed && is_aligned16(out.data) && out.rows >= args.rows &&
               out.columns == args.heads * args.cache.head_dim,
           "paged_attention: out must be rows of heads * head_dim in bf16, f16 "
-          "or i8 with scales; check it");
+          "or bytes with scales; check it");
   require(
       is_aligned16(args.workspace) &&
           args.workspace_bytes >=
-              row_bytes_f32(out.type == dtype::i8 ? args.rows : 0, out.columns),
+              row_bytes_f32(is_scaled(out.type) ? args.rows : 0, out.columns),
       "paged_attention: workspace too small or misaligned; ask "
       "attention_workspace_bytes");
 }
 
 attention_view view_of(const attention_args& args) {
-  const bool rounded_later = args.out.type == dtype::i8;
+  const bool rounded_later = is_scaled(args.out.type);
   return {.q = args.q,
           .cache = args.cache,
           .tables = args.tables,
@@ -167,7 +168,7 @@ void paged_attention(const attention_args& args, stream& in) {
   check_cache(args);
   check_rows(args);
   check_out(args);
-  const bool rounded_later = args.out.type == dtype::i8;
+  const bool rounded_later = is_scaled(args.out.type);
   const auto kept =
       row_bytes_f32(rounded_later ? args.rows : 0, args.out.columns);
   const auto view = view_of(args);

@@ -160,8 +160,12 @@ void start_decode(const attention_view& view, const single_rows& rows,
       start<f16_cache, dim>(view, rows, results, in);
     else if (view.cache.type == dtype::bf16)
       start<bf16_cache, dim>(view, rows, results, in);
-    else if constexpr (dim >= 32)
-      start<int8_cache, dim>(view, rows, results, in);
+    else if constexpr (dim >= 32) {
+      if (view.cache.type == dtype::i8)
+        start<int8_cache, dim>(view, rows, results, in);
+      else
+        start<e4m3_cache, dim>(view, rows, results, in);
+    }
   });
 }
 

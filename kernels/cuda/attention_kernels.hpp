@@ -32,7 +32,7 @@ void start_merge(const attention_view& view, const single_rows& rows,
 void start_prompt(const attention_view& view, const attention_tile* tiles,
                   std::int64_t count, stream& in);
 
-/// Rounds rows of f32 to int8 with a scale a row.
+/// Rounds rows of f32 to i8 or f8_e4m3 with a scale a row.
 void start_rounding(const float* x, const std::int32_t* positions,
                     const operand& out, stream& in);
 

@@ -2,8 +2,9 @@
 #include "kernels/cuda/attention_kernels.hpp"
 #include "kernels/cuda/attention_softmax.hpp"
 #include "kernels/cuda/launch.hpp"
+#include "kernels/cuda/operand_store.hpp"
 
-// What follows on the spans of single rows, and on rows that leave as int8.
+// What follows on the spans of single rows, and on rows that leave as bytes.
 // Bound by latency: both read what the kernels ahead left in the L2 cache.
 
 namespace sluice::cuda {
@@ -90,17 +91,12 @@ merge_kernel(attention_view view, single_rows rows, span_results results,
 
 constexpr int rounding_threads = 256;
 
-SLUICE_DEVICE std::uint32_t magnitude(float x) {
-  return bits_of(x) & 0x7fffffffu; // in the order of magnitudes, NaNs on top
-}
-
 // The largest magnitude of a row, over the block.
 SLUICE_DEVICE std::uint32_t largest_of_row(const floats4* x, int quads) {
   auto* of_warps = shared_memory<std::uint32_t>();
   std::uint32_t found = 0;
   for (int i = thread(); i < quads; i += threads())
-    found = max(found, max(max(magnitude(x[i].x), magnitude(x[i].y)),
-                           max(magnitude(x[i].z), magnitude(x[i].w))));
+    found = max(found, magnitude(x[i]));
   SLUICE_UNROLL
   for (int mask = warp_lanes / 2; mask > 0; mask /= 2)
     found = max(found, shuffle_xor(found, mask));
@@ -112,6 +108,7 @@ SLUICE_DEVICE std::uint32_t largest_of_row(const floats4* x, int quads) {
   return found;
 }
 
+template <dtype Type>
 SLUICE_KERNEL(rounding_threads)
 rounding_kernel(const float* from, const std::int32_t* positions, operand out) {
   wait_for_previous_kernel();
@@ -120,22 +117,11 @@ rounding_kernel(const float* from, const std::int32_t* positions, operand out) {
     return;
   const auto* x = reinterpret_cast<const floats4*>(from + row * out.columns);
   const auto quads = static_cast<int>(out.columns / 4);
-  const std::uint32_t largest = largest_of_row(x, quads);
-  const bool finite = largest < 0x7f800000u;
-  const bool nothing = !finite || float_of(largest) < 1e-30f;
-  const float inverse = nothing ? 0.0f : 127.0f / float_of(largest);
-  const auto rounded = [&](float value) {
-    return static_cast<std::uint32_t>(round_to_int(value * inverse)) & 0xff;
-  };
-  auto* to = reinterpret_cast<std::uint32_t*>(out.data + row * out.columns);
+  const byte_scale<Type> by{largest_of_row(x, quads)};
   for (int i = thread(); i < quads; i += threads())
-    to[i] = nothing ? 0
-                    : rounded(x[i].x) | rounded(x[i].y) << 8 |
-                          rounded(x[i].z) << 16 | rounded(x[i].w) << 24;
+    by.store(out.data + row * out.columns, i, x[i]);
   if (thread() == 0)
-    out.scales[row] = !finite   ? float_of(0x7fc00000u)
-                      : nothing ? 0.0f
-                                : float_of(largest) / 127.0f;
+    out.scales[row] = by.scale;
 }
 
 } // namespace
@@ -143,7 +129,9 @@ rounding_kernel(const float* from, const std::int32_t* positions, operand out) {
 void start_merge(const attention_view& view, const single_rows& rows,
                  const span_results& results, stream& in) {
   const float unit = view.cache.type == dtype::i8 ? int8_cache::weight_unit
-                                                  : f16_cache::weight_unit;
+                     : view.cache.type == dtype::f8_e4m3
+                         ? e4m3_cache::weight_unit
+                         : f16_cache::weight_unit;
   const int groups = (view.heads + merge_warps - 1) / merge_warps;
   launch(in,
          {.grid_x = static_cast<std::uint32_t>(groups),
@@ -155,12 +143,15 @@ void start_merge(const attention_view& view, const single_rows& rows,
 
 void start_rounding(const float* x, const std::int32_t* positions,
                     const operand& out, stream& in) {
-  launch(in,
-         {.grid_x = static_cast<std::uint32_t>(out.rows),
-          .threads = rounding_threads,
-          .shared_bytes = rounding_threads / warp_lanes * sizeof(std::uint32_t),
-          .early = true},
-         rounding_kernel, x, positions, out);
+  const launch_shape shape{.grid_x = static_cast<std::uint32_t>(out.rows),
+                           .threads = rounding_threads,
+                           .shared_bytes = rounding_threads / warp_lanes *
+                                           sizeof(std::uint32_t),
+                           .early = true};
+  if (out.type == dtype::i8)
+    launch(in, shape, rounding_kernel<dtype::i8>, x, positions, out);
+  else
+    launch(in, shape, rounding_kernel<dtype::f8_e4m3>, x, positions, out);
 }
 
 } // namespace sluice::cuda

@@ -315,8 +315,12 @@ void start_prompt(const attention_view& view, const attention_tile* tiles,
       start<f16_cache, dim>(view, tiles, count, in);
     else if (view.cache.type == dtype::bf16)
       start<bf16_cache, dim>(view, tiles, count, in);
-    else if constexpr (dim >= 32)
-      start<int8_cache, dim>(view, tiles, count, in);
+    else if constexpr (dim >= 32) {
+      if (view.cache.type == dtype::i8)
+        start<int8_cache, dim>(view, tiles, count, in);
+      else
+        start<e4m3_cache, dim>(view, tiles, count, in);
+    }
   });
 }
 

@@ -26,7 +26,7 @@ struct attention_view {
   const float* slopes; // [heads], or null
   float slope_unit;    // makes slopes those of unscaled scores
   std::byte* out;      // [rows, heads, head_dim]
-  dtype out_type;      // f32 where i8 is made of it afterwards
+  dtype out_type;      // f32 where bytes are made of it afterwards
 };
 
 /// The positions that a row sees; none if last is below first.

@@ -21,7 +21,7 @@ inline bool is_aligned16(const void* data) {
 /// kernels know, and every part of the cache is there.
 inline bool is_usable(const kv_view& kv) {
   const bool typed = kv.type == dtype::f16 || kv.type == dtype::bf16 ||
-                     (kv.type == dtype::i8 && is_aligned16(kv.k_scales) &&
+                     (is_scaled(kv.type) && is_aligned16(kv.k_scales) &&
                       is_aligned16(kv.v_scales));
   const auto tokens = kv.page_tokens;
   return typed && is_aligned16(kv.k) && is_aligned16(kv.v) && kv.pages > 0 &&

@@ -22,6 +22,7 @@ std::int64_t column_step(weight_form form) {
   case weight_form::bf16:
   case weight_form::f16:
   case weight_form::w8a8:
+  case weight_form::fp8:
     return 16;
   case weight_form::q8_0:
   case weight_form::q4_0:
@@ -71,10 +72,13 @@ weight_form form_of(dtype type) {
     return weight_form::q6_k;
   case dtype::w8a8:
     return weight_form::w8a8;
+  case dtype::fp8:
+    return weight_form::fp8;
   case dtype::i32:
   case dtype::i8:
-    throw contract_violation("device weight: i32 and i8 are no weight types; "
-                             "use w8a8 for int8");
+  case dtype::f8_e4m3:
+    throw contract_violation("device weight: i32, i8 and f8_e4m3 are no weight "
+                             "types; use w8a8 or fp8, which have scales");
   default:
     return weight_form::block8;
   }
@@ -86,6 +90,8 @@ dtype operand_type(weight_form form) {
     return dtype::f16;
   case weight_form::w8a8:
     return dtype::i8;
+  case weight_form::fp8:
+    return dtype::f8_e4m3;
   default:
     return dtype::bf16;
   }

@@ -23,13 +23,15 @@ enum class weight_form : std::uint8_t {
   q4_k,   // 4 bits in blocks of 32 with a scale and a minimum
   q6_k,   // 6 bits in blocks of 16 with one scale
   block8, // any other GGUF type: int8 in blocks of 16, f32 scale and minimum
-  w8a8    // int8, one scale a row; x is int8 with one scale a row
+  w8a8,   // int8, one scale a row; x is int8 with one scale a row
+  fp8     // the same of f8_e4m3
 };
 
-/// @throws contract_violation for i32 and i8.
+/// @throws contract_violation for i32, i8 and f8_e4m3.
 weight_form form_of(dtype type);
 
-/// The operand type that x must have: bf16, f16 (form f16) or i8 (w8a8).
+/// The operand type that x must have: bf16, f16 (form f16), i8 (w8a8) or
+/// f8_e4m3 (fp8).
 dtype operand_type(weight_form form);
 
 /// Bytes of a matrix in device memory, a multiple of 256.

@@ -16,10 +16,10 @@ namespace sluice::cuda {
 
 namespace {
 
-constexpr weight_form forms[] = {weight_form::bf16,   weight_form::f16,
-                                 weight_form::q8_0,   weight_form::q4_0,
-                                 weight_form::q4_k,   weight_form::q6_k,
-                                 weight_form::block8, weight_form::w8a8};
+constexpr weight_form forms[] = {
+    weight_form::bf16,   weight_form::f16,  weight_form::q8_0,
+    weight_form::q4_0,   weight_form::q4_k, weight_form::q6_k,
+    weight_form::block8, weight_form::w8a8, weight_form::fp8};
 
 using projections = std::span<const device_projection>;
 
@@ -55,9 +55,9 @@ void check(const matmul_args& args) {
           "matmul: x must have a multiple of 16 columns");
   require(args.x.rows == 0 || (args.x.data != nullptr && aligned(args.x.data)),
           "matmul: x must be device memory, 16-byte aligned");
-  require(args.x.type != dtype::i8 || args.x.rows == 0 ||
+  require(!is_scaled(args.x.type) || args.x.rows == 0 ||
               args.x.scales != nullptr,
-          "matmul: x of i8 needs its scales");
+          "matmul: x of i8 or fp8 needs its scales");
   for (const auto& one : args.projections)
     if (args.x.rows > 0)
       check(args, one);
@@ -131,7 +131,7 @@ void give_workspace(const matmul_plan& plan, matmul_job& job,
 matmul_job job_for(const matmul_args& args, projections some,
                    const matmul_plan& plan) {
   const auto form = some[0].weight.form;
-  const auto element = args.x.type == dtype::i8 ? 1 : 2;
+  const auto element = is_scaled(args.x.type) ? 1 : 2;
   matmul_job job{.x = args.x.data,
                  .x_scales = args.x.scales,
                  .x_bytes = args.x.columns * element,
@@ -169,6 +169,8 @@ void start(weight_form form, const matmul_job& job, const matmul_plan& plan,
     return start_matmul<weight_form::block8>(job, plan, in);
   case weight_form::w8a8:
     return start_matmul<weight_form::w8a8>(job, plan, in);
+  case weight_form::fp8:
+    return start_matmul<weight_form::fp8>(job, plan, in);
   }
 }
 

@@ -104,6 +104,7 @@ struct weight_chunk {
   static constexpr bool dense =
       Form == weight_form::bf16 || Form == weight_form::f16;
   static constexpr bool integer = Form == weight_form::w8a8;
+  static constexpr bool eight_bit_float = Form == weight_form::fp8;
   static constexpr bool nibbles =
       Form == weight_form::q4_0 || Form == weight_form::q4_k;
   static constexpr bool minima_too =
@@ -118,7 +119,7 @@ struct weight_chunk {
 
   /// The lane's part, from shared memory.
   SLUICE_DEVICE void load(const std::byte* chunk, const std::byte* header) {
-    if constexpr (dense || integer) {
+    if constexpr (dense || integer || eight_bit_float) {
       load_registers(chunk);
     } else if constexpr (nibbles) {
       load_nibbles(chunk);
@@ -139,6 +140,20 @@ struct weight_chunk {
     if constexpr (integer) {
       multiply_s8(sum, a[0], steps[0]);
       multiply_s8(sum, a[1], steps[1]);
+    } else if constexpr (eight_bit_float) {
+      // Where Ada and Hopper sum products of 8-bit floats, 13 or 14 bits
+      // survive: over thousands of columns that would be off by percents. So
+      // a chunk, 64 columns, is summed there, and chunks in f32. (DeepSeek's
+      // interval is 128; 64 costs two additions a product, which the tensor
+      // cores' own time hides, and keeps nothing between chunks.)
+      // @source DeepSeek-AI 2024, "DeepSeek-V3 technical report", section
+      //         3.3.2; Zhang et al. 2024, "SageAttention2", section 3.3.
+      float block[4] = {};
+      multiply_e4m3(block, a[0], steps[0]);
+      multiply_e4m3(block, a[1], steps[1]);
+      SLUICE_UNROLL
+      for (int i = 0; i < 4; ++i)
+        sum[i] += block[i];
     } else if constexpr (dense) {
       multiply_dense(sum, a[0], steps[0]);
       multiply_dense(sum, a[1], steps[1]);

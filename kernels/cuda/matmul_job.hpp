@@ -27,7 +27,7 @@ struct matmul_part {
 
 struct matmul_job {
   const std::byte* x;
-  const float* x_scales; // w8a8
+  const float* x_scales; // w8a8, fp8
   std::int64_t x_bytes;  // of a row, a multiple of 16
   std::int64_t columns;
   std::int32_t tokens;
@@ -54,20 +54,16 @@ SLUICE_DEVICE int first_chunk(const matmul_job& job, int slices, int slice) {
 }
 
 /// One element of the result, the same way in every kernel.
-SLUICE_DEVICE float finished(float sum, float, float, const float* bias,
-                             int row) {
+SLUICE_DEVICE float finished(float sum, const float* bias, int row) {
   return bias ? sum + bias[row] : sum;
 }
-SLUICE_DEVICE float finished(std::int32_t sum, float x_scale,
-                             float weight_scale, const float* bias, int row) {
-  return fma(static_cast<float>(sum) * x_scale, weight_scale,
-             bias ? bias[row] : 0.0f);
+SLUICE_DEVICE float finished(float sum, float x_scale, float weight_scale,
+                             const float* bias, int row) {
+  return fma(sum * x_scale, weight_scale, bias ? bias[row] : 0.0f);
 }
 
 SLUICE_DEVICE float row_scale(const matmul_job& job, const matmul_part& part,
                               const chunk_layout& layout, int row) {
-  if (layout.tail_bytes == 0)
-    return 1;
   const auto* tile = part.weight + row / tile_rows * part.tile_bytes;
   const auto* scales =
       reinterpret_cast<const float*>(tile + tail_offset(layout, job.columns));
@@ -81,9 +77,12 @@ SLUICE_DEVICE void store_result(const matmul_job& job, const matmul_part& part,
   if (token >= job.tokens || row >= part.rows)
     return;
   constexpr auto layout = layout_of(Form);
-  const float x_scale = layout.tail_bytes > 0 ? job.x_scales[token] : 1.0f;
-  part.out[token * part.out_stride + row] =
-      finished(sum, x_scale, row_scale(job, part, layout, row), part.bias, row);
+  float& out = part.out[token * part.out_stride + row];
+  if constexpr (layout.tail_bytes > 0)
+    out = finished(static_cast<float>(sum), job.x_scales[token],
+                   row_scale(job, part, layout, row), part.bias, row);
+  else
+    out = finished(sum, part.bias, row);
 }
 
 } // namespace sluice::cuda

@@ -14,9 +14,11 @@ constexpr int at_most(int value, int most) {
 }
 
 /// Most tokens of a tall block. Forms with block scales lack the registers to
-/// expand and scale beside the sums of 128.
+/// expand and scale beside the sums of 128, and fp8 those for the sums of its
+/// chunks.
 constexpr int most_tile_tokens(weight_form form) {
-  return layout_of(form).scale_bytes > 0 ? 64 : 128;
+  const bool more = layout_of(form).scale_bytes > 0 || form == weight_form::fp8;
+  return more ? 64 : 128;
 }
 
 /// Every warp of a skinny block has a ring of its own, of about 8 KiB: some 24

@@ -80,11 +80,11 @@ norm_kernel(norm_args args) {
   const float mean = squares / static_cast<float>(args.x.columns);
   const float inverse = inverse_sqrt(mean + args.epsilon);
   auto* out = operand_row<Type>(args.out, block_x());
-  if constexpr (Type == dtype::i8) {
+  if constexpr (is_scaled(Type)) {
     std::uint32_t largest = 0;
     for (std::int64_t i = thread(); i < row.groups; i += threads())
       largest = max(largest, magnitude(row.scaled(i, inverse)));
-    const int8_scale to{
+    const byte_scale<Type> to{
         reduce_block(largest, memory->magnitudes, largest_of{})};
     for (std::int64_t i = thread(); i < row.groups; i += threads())
       to.store(out, i, row.scaled(i, inverse));
@@ -97,9 +97,10 @@ norm_kernel(norm_args args) {
 }
 
 void check(const norm_args& args) {
-  require(is_usable(args.x) && is_usable(args.out),
-          "rms_norm: x and out must be 16-byte aligned, x f32, out bf16, f16 "
-          "or i8 with scales, of a multiple of 16 columns; check the operand");
+  require(
+      is_usable(args.x) && is_usable(args.out),
+      "rms_norm: x and out must be 16-byte aligned, x f32, out bf16, f16 "
+      "or bytes with scales, of a multiple of 16 columns; check the operand");
   require(args.x.rows == args.out.rows && args.x.columns == args.out.columns,
           "rms_norm: x and out have different shapes; make them equal");
   require(!args.update.data ||
@@ -138,8 +139,10 @@ void rms_norm(const norm_args& args, stream& in) {
     start<dtype::bf16>(args, shape, in);
   else if (args.out.type == dtype::f16)
     start<dtype::f16>(args, shape, in);
-  else
+  else if (args.out.type == dtype::i8)
     start<dtype::i8>(args, shape, in);
+  else
+    start<dtype::f8_e4m3>(args, shape, in);
 }
 
 } // namespace sluice::cuda

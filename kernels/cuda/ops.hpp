@@ -27,12 +27,12 @@
 namespace sluice::cuda {
 
 /// What the tensor cores read as x: [rows, columns], row-major, contiguous.
-/// bf16 or f16, or i8 with one scale a row: x = int8 * scale, scale =
-/// max|x| / 127, rounded to nearest even; a row below 1e-30 throughout is 0,
-/// one with a NaN or an infinity has the scale NaN.
+/// bf16 or f16, or i8 or f8_e4m3 with one scale a row: x = stored * scale,
+/// scale = max|x| / 127 or / 448, rounded to nearest even; a row below 1e-30
+/// throughout is 0, one with a NaN or an infinity has the scale NaN.
 struct operand {
   std::byte* data = nullptr;
-  float* scales = nullptr; // i8: [rows]
+  float* scales = nullptr; // i8, f8_e4m3: [rows]
   dtype type = dtype::bf16;
   std::int64_t rows = 0;
   std::int64_t columns = 0; // a multiple of 16
@@ -89,14 +89,15 @@ struct angle_args {
 void rope_angles(const angle_args& args, stream& in);
 
 /// As rope_store_kv_args; q leaves rotated and rounded as attention reads it,
-/// in the type of the cache (of i8: f16).
+/// in the type of the cache (of i8 and f8_e4m3: f16).
 struct rope_args {
   device_rows q, k, v; // parts of one row of qkv; read only
   const float* cos_sin = nullptr;
   std::int64_t rotary_dim = 0;
   rope_layout layout = rope_layout::half_split;
   const std::int64_t* slots = nullptr; // [rows]; below 0: skipped
-  kv_view cache;                       // f16, bf16 or i8, in device memory
+  kv_view cache;                       // f16, bf16, i8 or f8_e4m3, in device
+                                       // memory
   std::byte* q_out = nullptr;          // [rows, heads * head_dim]
 };
 void rope_store_kv(const rope_args& args, stream& in);
@@ -121,7 +122,8 @@ struct attention_tile {
 /// graphs have none, and every row is a single one.
 struct attention_args {
   const std::byte* q = nullptr; // [rows, heads * head_dim], q_out of rope
-  kv_view cache;                // head_dim 16 (not of i8), 32, 64, 96, 128, 256
+  kv_view cache;                // head_dim 16 (not of bytes), 32, 64, 96, 128,
+                                // 256
   device_tables tables;
   const std::int32_t* row_sequences = nullptr; // [rows]
   const std::int32_t* positions = nullptr;     // [rows]
@@ -136,7 +138,7 @@ struct attention_args {
   std::int64_t window = 0;
   const float* slopes = nullptr; // ALiBi: [heads], device memory; or none
   std::int64_t longest = 0; // no position is at or past it; bounds the grid
-  operand out;              // [rows, heads * head_dim], bf16, f16 or i8
+  operand out;              // [rows, heads * head_dim], of any type
   std::byte* workspace = nullptr;  // 16-byte aligned
   std::size_t workspace_bytes = 0; // attention_workspace_bytes or more: with
                                    // more of it there are fewer launches
@@ -156,8 +158,9 @@ void paged_attention(const attention_args& args, stream& in);
 /// multiplied on tensor cores with f32 sums. K is cut into slices whose number
 /// depends on the weight's shape alone; each is summed in K order and slices
 /// are added in order, the same way for every M. w8a8: int32 sums, times both
-/// scales. In fast mode the number of slices is chosen for M and the GPU, and
-/// long prompts of bf16, f16 and w8a8 go to cuBLASLt, if the machine has it.
+/// scales; fp8: sums of 64 columns on tensor cores, those in f32, times both.
+/// In fast mode the number of slices is chosen for M and the GPU, and long
+/// prompts of bf16, f16 and w8a8 go to cuBLASLt, if the machine has it.
 struct matmul_args {
   operand x; // [M, K], of operand_type() of every weight
   std::span<const device_projection> projections;

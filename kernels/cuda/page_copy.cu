@@ -38,7 +38,7 @@ struct page_part {
   }
 };
 
-// z: K, V and, of i8, their scales.
+// z: K, V and, if they have some, their scales.
 SLUICE_KERNEL(copy_threads)
 copy_pages_kernel(page_copy_args args, std::int64_t page_bytes,
                   std::int64_t scale_bytes) {
@@ -72,7 +72,7 @@ void copy_pages(const page_copy_args& args, stream& in) {
   launch(in,
          {.grid_x = static_cast<std::uint32_t>(args.count),
           .grid_y = static_cast<std::uint32_t>(slices),
-          .grid_z = kv.type == dtype::i8 ? 4u : 2u,
+          .grid_z = is_scaled(kv.type) ? 4u : 2u,
           .threads = copy_threads,
           .early = true},
          copy_pages_kernel, args, page_bytes,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/check.hpp"
+#include "kernels/convert.hpp"
 #include "kernels/cuda/cache_checks.hpp"
 #include "kernels/cuda/launch.hpp"
 
@@ -89,8 +90,8 @@ SLUICE_DEVICE void store_halves(const head_part& part, std::byte* to,
   }
 }
 
-// As ops.hpp says for a cache of i8.
-SLUICE_DEVICE float scale_of(const head_part& part) {
+// As ops.hpp says for a cache of i8 (most 127) and of f8_e4m3 (448).
+SLUICE_DEVICE float scale_of(const head_part& part, float most) {
   std::uint32_t largest = 0; // magnitudes order as their bits, NaNs above all
   SLUICE_UNROLL
   for (int j = 0; j < most_pairs; ++j) {
@@ -102,24 +103,26 @@ SLUICE_DEVICE float scale_of(const head_part& part) {
     largest = max(largest, shuffle_xor(largest, mask));
   if (largest >= 0x7f800000u)
     return float_of(0x7fc00000u);
-  return float_of(largest) < 1e-30f ? 0.0f : float_of(largest) / 127.0f;
+  return float_of(largest) < 1e-30f ? 0.0f : float_of(largest) / most;
 }
 
-SLUICE_DEVICE void store_int8(const head_part& part, std::byte* to,
-                              float* scale_at, int head_dim) {
-  const float scale = scale_of(part);
-  const auto rounded = [&](float x) -> std::uint32_t {
-    return scale > 0
-               ? static_cast<std::uint32_t>(round_to_int(x / scale)) & 0xff
-               : 0;
-  };
+SLUICE_DEVICE std::uint32_t int8_pair(float low, float high) {
+  return (static_cast<std::uint32_t>(round_to_int(low)) & 0xff) |
+         (static_cast<std::uint32_t>(round_to_int(high)) & 0xff) << 8;
+}
+
+SLUICE_DEVICE void store_bytes(const head_part& part, std::byte* to,
+                               float* scale_at, int head_dim, bool floats) {
+  const float scale = scale_of(part, floats ? largest_f8_e4m3 : 127.0f);
   SLUICE_UNROLL
   for (int j = 0; j < most_pairs; ++j) {
     const int e = head_part::column(j);
     const auto& [low, high] = part.pairs[j];
     if (e < head_dim)
-      *reinterpret_cast<std::uint16_t*>(to + e) =
-          static_cast<std::uint16_t>(rounded(low) | rounded(high) << 8);
+      *reinterpret_cast<std::uint16_t*>(to + e) = static_cast<std::uint16_t>(
+          !(scale > 0) ? 0
+          : floats     ? e4m3_pair(low / scale, high / scale)
+                       : int8_pair(low / scale, high / scale));
   }
   if (lane() == 0)
     *scale_at = scale;
@@ -132,9 +135,10 @@ SLUICE_DEVICE void store_kv(const head_part& part, const kv_view& kv, bool is_k,
       slot % kv.page_tokens;
   const auto head_dim = static_cast<int>(kv.head_dim);
   std::byte* const to = is_k ? kv.k : kv.v;
-  if (kv.type == dtype::i8)
-    return store_int8(part, to + line * head_dim,
-                      (is_k ? kv.k_scales : kv.v_scales) + line, head_dim);
+  if (is_scaled(kv.type))
+    return store_bytes(part, to + line * head_dim,
+                       (is_k ? kv.k_scales : kv.v_scales) + line, head_dim,
+                       kv.type == dtype::f8_e4m3);
   store_halves(part, to + line * head_dim * 2, head_dim,
                kv.type == dtype::bf16);
 }

@@ -29,7 +29,7 @@ inline bool have_same_shape(const device_rows& a, const device_rows& b) {
 
 inline bool is_usable(const operand& out) {
   const bool typed = out.type == dtype::bf16 || out.type == dtype::f16 ||
-                     (out.type == dtype::i8 && (out.scales || out.rows == 0));
+                     (is_scaled(out.type) && (out.scales || out.rows == 0));
   return typed && out.columns % 16 == 0 && (out.data || out.rows == 0) &&
          is_aligned(out.data);
 }

@@ -32,9 +32,14 @@
 //                                 memory) of matrix i
 //   multiply_bf16(d, a, b) multiply_f16(d, a, b)  d += a b, m16n8k16, f32 sums
 //   multiply_s8(d, a, b)          d += a b, m16n8k32, int32 sums
+//   multiply_e4m3(d, a, b)        d += a b of f8_e4m3, m16n8k32; few bits of a
+//                                 sum may survive, see weight_chunk
 //   bf16_of(float) -> uint16      round to nearest even; f32_of_bf16(uint16)
 //   f16_of(float) -> uint16       likewise;              f32_of_f16(uint16)
 //   bf16_pair(low, high) f16_pair(low, high) -> uint32
+//   e4m3_pair(low, high) -> uint16  f8_e4m3, to nearest even, at most 448
+//   f16_pair_of_e4m3(uint16) -> uint32  widened; a NaN becomes what it may:
+//                                 there are none in caches and weights
 //   half2_fma(a, b, c) bf162_fma(a, b, c)  on pairs of f16 or bf16
 //   dot4(a, b, c)                 c + the dot of four int8 pairs
 //   bits_of(float) float_of(uint32)

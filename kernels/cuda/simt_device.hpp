@@ -5,6 +5,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <cstring>
 
@@ -160,6 +161,50 @@ SLUICE_DEVICE std::uint32_t f16_pair(float low, float high) {
   std::uint32_t bits;
   memcpy(&bits, &pair, sizeof bits);
   return bits;
+}
+SLUICE_DEVICE std::uint16_t e4m3_pair(float low, float high) {
+  return __nv_cvt_float2_to_fp8x2(make_float2(low, high), __NV_SATFINITE,
+                                  __NV_E4M3);
+}
+SLUICE_DEVICE std::uint32_t f16_pair_of_e4m3(std::uint16_t pair) {
+#if __CUDA_ARCH__ >= 890
+  const auto raw = __nv_cvt_fp8x2_to_halfraw2(pair, __NV_E4M3);
+  return raw.x | std::uint32_t{raw.y} << 16;
+#else
+  // A byte moved to where f16 has its sign and its lower exponent and upper
+  // mantissa is that number times 2^-8, subnormals too.
+  const auto upper = __byte_perm(pair, 0, 0x1404);
+  const auto halves = (upper & 0x80008000u) | (upper >> 1 & 0x3f803f80u);
+  std::uint32_t wide; // times 256, plus -0
+  asm("fma.rn.f16x2 %0, %1, %2, %3;\n"
+      : "=r"(wide)
+      : "r"(halves), "r"(0x5c005c00u), "r"(0x80008000u));
+  return wide;
+#endif
+}
+// Processors before 8.9 multiply no 8-bit floats: as f16 they are exact, in two
+// steps of 16. A lane's columns of a step are its first two bytes of each
+// register, then its last two, in a and in b alike.
+SLUICE_DEVICE void multiply_e4m3(float (&d)[4], const std::uint32_t (&a)[4],
+                                 const std::uint32_t (&b)[2]) {
+#if __CUDA_ARCH__ >= 890
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 "
+               "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\n"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]),
+                 "r"(b[1]));
+#else
+  const auto half = [](std::uint32_t word, int i) {
+    return f16_pair_of_e4m3(static_cast<std::uint16_t>(word >> (16 * i)));
+  };
+  SLUICE_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    const std::uint32_t left[4] = {half(a[2 * i], 0), half(a[2 * i + 1], 0),
+                                   half(a[2 * i], 1), half(a[2 * i + 1], 1)};
+    const std::uint32_t right[2] = {half(b[i], 0), half(b[i], 1)};
+    multiply_f16(d, left, right);
+  }
+#endif
 }
 SLUICE_DEVICE std::uint32_t half2_fma(std::uint32_t a, std::uint32_t b,
                                       std::uint32_t c) {

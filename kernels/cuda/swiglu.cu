@@ -6,8 +6,8 @@
 #include <algorithm>
 
 // Bound by memory: 8 bytes in, 1 or 2 out an element. For bf16 and f16 every
-// group of four elements stands alone; for i8 a block takes a row, whose
-// products it keeps in shared memory until the scale is known.
+// group of four elements stands alone; for i8 and f8_e4m3 a block takes a row,
+// whose products it keeps in shared memory until the scale is known.
 
 namespace sluice::cuda {
 namespace {
@@ -50,8 +50,9 @@ swiglu_kernel(gate_args args) {
                       gate_row{args, row}.product(i));
 }
 
+template <dtype Type>
 SLUICE_KERNEL(row_threads)
-swiglu_i8_kernel(gate_args args) {
+swiglu_scaled_kernel(gate_args args) {
   auto* magnitudes = shared_memory<std::uint32_t>();
   auto* kept = reinterpret_cast<floats4*>(magnitudes + reduce_room);
   const std::int64_t groups = args.out.columns / 4;
@@ -66,8 +67,8 @@ swiglu_i8_kernel(gate_args args) {
       kept[i] = v;
     largest = max(largest, magnitude(v));
   }
-  const int8_scale to{reduce_block(largest, magnitudes, largest_of{})};
-  auto* out = operand_row<dtype::i8>(args.out, block_x());
+  const byte_scale<Type> to{reduce_block(largest, magnitudes, largest_of{})};
+  auto* out = operand_row<Type>(args.out, block_x());
   for (std::int64_t i = thread(); i < groups; i += threads())
     to.store(out, i, i < groups_kept ? kept[i] : row.product(i));
   if (thread() == 0)
@@ -84,7 +85,8 @@ void check(const gate_args& args) {
           "swiglu: gate, up and out have different shapes; make them equal");
 }
 
-void start_i8(const gate_args& args, stream& in) {
+template <dtype Type>
+void start_scaled(const gate_args& args, stream& in) {
   const auto groups = static_cast<std::uint32_t>(args.out.columns / 4);
   const auto kept = std::min(args.out.columns, kept_columns);
   launch(
@@ -94,7 +96,7 @@ void start_i8(const gate_args& args, stream& in) {
        .shared_bytes =
            (reduce_room + static_cast<std::size_t>(kept)) * sizeof(float),
        .early = true},
-      swiglu_i8_kernel, args);
+      swiglu_scaled_kernel<Type>, args);
 }
 
 } // namespace
@@ -104,7 +106,9 @@ void swiglu(const gate_args& args, stream& in) {
   if (args.out.rows == 0)
     return;
   if (args.out.type == dtype::i8)
-    return start_i8(args, in);
+    return start_scaled<dtype::i8>(args, in);
+  if (args.out.type == dtype::f8_e4m3)
+    return start_scaled<dtype::f8_e4m3>(args, in);
   const auto groups = static_cast<std::uint32_t>(args.out.columns / 4);
   const launch_shape shape{.grid_x = static_cast<std::uint32_t>(args.out.rows),
                            .grid_y =

@@ -173,9 +173,9 @@ void pack_dense(dtype type, const std::byte* row, std::int64_t columns, int at,
   }
 }
 
-void pack_int8(const std::byte* row, std::int64_t columns, int at,
-               std::byte* tile) {
-  constexpr auto layout = layout_of(weight_form::w8a8);
+void pack_bytes(const std::byte* row, std::int64_t columns, int at,
+                std::byte* tile) {
+  constexpr auto layout = layout_of(weight_form::w8a8); // and fp8
   for (std::int64_t k = 0; k < columns; ++k) {
     const auto place = place_of(layout, at, static_cast<int>(k % 64));
     tile[chunk_offset(layout, k / 64) + register_offset(place, 4)] = row[k];
@@ -227,8 +227,8 @@ void pack_group(weight_form form, const row_group& from, int chunks, int at,
 void pack_tile_row(dtype type, const std::byte* row, std::int64_t columns,
                    int at, std::byte* tile) {
   const auto form = form_of(type);
-  if (form == weight_form::w8a8)
-    return pack_int8(row, columns, at, tile);
+  if (form == weight_form::w8a8 || form == weight_form::fp8)
+    return pack_bytes(row, columns, at, tile);
   if (form == weight_form::bf16 || form == weight_form::f16)
     return pack_dense(type, row, columns, at, tile);
   const auto layout = layout_of(form);
@@ -258,10 +258,12 @@ void unpack_tile_row(weight_form form, const std::byte* tile,
     if (form == weight_form::bf16 || form == weight_form::f16) {
       const auto bits = get<std::uint16_t>(from + register_offset(place, 2));
       out[k] = form == weight_form::f16 ? f16_to_f32(bits) : bf16_to_f32(bits);
-    } else if (form == weight_form::w8a8) {
-      const auto code = get<std::int8_t>(from + register_offset(place, 4));
+    } else if (form == weight_form::w8a8 || form == weight_form::fp8) {
+      const auto code = get<std::uint8_t>(from + register_offset(place, 4));
       out[k] = get<float>(tile + tail_offset(layout, columns) + 4 * at) *
-               static_cast<float>(code);
+               (form == weight_form::fp8
+                    ? f8_e4m3_to_f32(code)
+                    : static_cast<float>(static_cast<std::int8_t>(code)));
     } else {
       const auto by =
           get_scales(form, from + layout.quant_bytes,

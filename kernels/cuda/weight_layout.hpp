@@ -9,8 +9,8 @@
 // that packs it and the kernels that read it.
 //
 // A matrix is a list of tiles of 16 rows. A tile is a list of chunks, each as
-// many columns as 64 bytes of x: 32, or 64 of int8. A chunk holds what two
-// steps of mma (m16n8k16, or k32 of int8) read as operand a, in the order of
+// many columns as 64 bytes of x: 32, or 64 of bytes. A chunk holds what two
+// steps of mma (m16n8k16, or k32 of bytes) read as operand a, in the order of
 // their registers, so that a lane reads its share in one piece, and behind it
 // the scales of its blocks. Eight chunks are a group, which may have a header
 // behind it. Tiles stand apart, so a matrix can be packed by parts of 16 rows.
@@ -23,7 +23,7 @@
 //   j = 4 s + 2 r + e, the column 8 t + j of the chunk;
 // or, where blocks of 16 need steps of their own,
 //   the column 16 s + 4 t + 2 r + e;
-// of int8: bytes b of the column 16 t + 8 s + 4 r + b.
+// of bytes (int8 or f8_e4m3): byte b of the column 16 t + 8 s + 4 r + b.
 
 namespace sluice::cuda {
 
@@ -55,7 +55,7 @@ struct chunk_layout {
 //          then [lane] upper 2 bits at
 //          2 (4 h + 2 s + r) + 16 e
 // block8   as q8_0                         [s] first: f32 scale[h], minimum[h]
-// w8a8     [s][lane] 4 registers           none; tail: f32 [16 rows]
+// w8a8 fp8 [s][lane] 4 registers           none; tail: f32 [16 rows]
 constexpr chunk_layout layout_of(weight_form form) {
   switch (form) {
   case weight_form::bf16:
@@ -72,6 +72,7 @@ constexpr chunk_layout layout_of(weight_form form) {
   case weight_form::block8:
     return {32, 512, 256, 0, 0, true};
   case weight_form::w8a8:
+  case weight_form::fp8:
     break;
   }
   return {64, 1024, 0, 0, 64, false};
@@ -110,7 +111,7 @@ constexpr std::int64_t tile_bytes(const chunk_layout& layout,
 }
 
 /// Where an element of a 16 x chunk block goes: lane, half h of its two rows,
-/// and j = 4 s + 2 r + e, or 8 s + 4 r + b of int8.
+/// and j = 4 s + 2 r + e, or 8 s + 4 r + b of bytes.
 struct element_place {
   int lane;
   int half;

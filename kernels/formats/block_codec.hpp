@@ -72,6 +72,11 @@ void expand_w8a8_row(const std::byte* row, float* out, std::size_t columns);
 /// scale = largest magnitude / 127.
 void pack_w8a8_row(const float* in, std::byte* row, std::size_t columns);
 
+/// A row of `fp8`: columns f8_e4m3, then one f32 scale.
+void expand_fp8_row(const std::byte* row, float* out, std::size_t columns);
+/// scale = largest magnitude / 448.
+void pack_fp8_row(const float* in, std::byte* row, std::size_t columns);
+
 inline std::uint16_t load_u16(const std::byte* data) {
   std::uint16_t bits;
   std::memcpy(&bits, data, sizeof bits);

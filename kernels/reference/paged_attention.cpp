@@ -26,8 +26,14 @@ struct query {
 // K or V of a layer.
 struct cache_part {
   const std::byte* rows;
-  const float* scales; // of i8
+  const float* scales; // of i8 and f8_e4m3
 };
+
+float stored(dtype type, std::byte element) {
+  if (type == dtype::f8_e4m3)
+    return f8_e4m3_to_f32(std::to_integer<std::uint8_t>(element));
+  return static_cast<float>(static_cast<std::int8_t>(element));
+}
 
 void read(const query& at, const cache_part& part, std::int64_t position,
           float* out) {
@@ -38,10 +44,9 @@ void read(const query& at, const cache_part& part, std::int64_t position,
                            position % kv.page_tokens;
   const auto bytes = static_cast<std::int64_t>(row_bytes(kv.type, kv.head_dim));
   const std::byte* from = part.rows + row * bytes;
-  if (kv.type == dtype::i8) {
+  if (is_scaled(kv.type)) {
     for (std::int64_t i = 0; i < kv.head_dim; ++i) {
-      out[i] = static_cast<float>(static_cast<std::int8_t>(from[i])) *
-               part.scales[row];
+      out[i] = stored(kv.type, from[i]) * part.scales[row];
     }
     return;
   }

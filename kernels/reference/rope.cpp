@@ -34,10 +34,18 @@ void rotate(float* row, std::int64_t columns, std::int64_t token,
 // K or V of a layer.
 struct cache_part {
   std::byte* rows;
-  float* scales; // of i8
+  float* scales; // of i8 and f8_e4m3
 };
 
-void store_scaled(std::span<const float> head, std::byte* to, float& scale) {
+std::byte quantised(dtype type, float x) {
+  if (type == dtype::f8_e4m3)
+    return std::byte{f32_to_f8_e4m3(x)};
+  return static_cast<std::byte>(static_cast<std::int8_t>(std::nearbyint(x)));
+}
+
+void store_scaled(dtype type, std::span<const float> head, std::byte* to,
+                  float& scale) {
+  const float most = type == dtype::f8_e4m3 ? largest_f8_e4m3 : 127.0f;
   float top = 0;
   bool finite = true;
   for (const float x : head) {
@@ -46,11 +54,9 @@ void store_scaled(std::span<const float> head, std::byte* to, float& scale) {
   }
   scale = !finite        ? std::numeric_limits<float>::quiet_NaN()
           : top < 1e-30f ? 0.0f
-                         : top / 127.0f;
-  for (const float x : head) {
-    const float quant = scale > 0 ? std::nearbyint(x / scale) : 0.0f;
-    *to++ = static_cast<std::byte>(static_cast<std::int8_t>(quant));
-  }
+                         : top / most;
+  for (const float x : head)
+    *to++ = scale > 0 ? quantised(type, x / scale) : std::byte{0};
 }
 
 void store(const float* head, const cache_part& part, std::int64_t kv_head,
@@ -61,8 +67,9 @@ void store(const float* head, const cache_part& part, std::int64_t kv_head,
       (page * kv.kv_heads + kv_head) * kv.page_tokens + offset;
   const auto bytes = static_cast<std::int64_t>(row_bytes(kv.type, kv.head_dim));
   const std::span elements{head, static_cast<std::size_t>(kv.head_dim)};
-  if (kv.type == dtype::i8) {
-    return store_scaled(elements, part.rows + row * bytes, part.scales[row]);
+  if (is_scaled(kv.type)) {
+    return store_scaled(kv.type, elements, part.rows + row * bytes,
+                        part.scales[row]);
   }
   quantize_row(kv.type, elements, part.rows + row * bytes);
 }

@@ -120,7 +120,7 @@ std::uint64_t storage_bytes(const storage_type& type, std::uint64_t elements,
 
 std::string_view usable_type_list() {
   return "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, "
-         "Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4 or I8 with a scale";
+         "Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4, or I8 or F8_E4M3 with a scale";
 }
 
 } // namespace sluice

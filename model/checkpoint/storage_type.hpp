@@ -29,7 +29,7 @@ const storage_type* ggml_type(std::uint32_t id);
 const storage_type* safetensors_type(std::string_view name);
 
 /// @return the GGUF number of a type that the kernels can use, or of i8.
-/// @throws contract_violation for w8a8, which is two tensors, and i32.
+/// @throws contract_violation for w8a8, which is two tensors, i32 and fp8.
 std::uint32_t ggml_id(dtype type);
 
 /// Bytes of `elements` elements.

@@ -10,8 +10,8 @@ namespace {
 
 const kv_shape& checked(const kv_shape& shape) {
   require(shape.type != dtype::f32,
-          "memory.kv_type is f32, which a GPU does not take; choose f16, bf16 "
-          "or i8");
+          "memory.kv_type is f32, which a GPU does not take; choose f16, bf16, "
+          "i8 or fp8");
   return shape;
 }
 

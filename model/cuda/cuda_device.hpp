@@ -28,6 +28,7 @@ public:
 
   std::string name() const override { return facts_.name; }
   const weight_packing* packing() const override { return nullptr; }
+  bool multiplies_fp8() const override { return true; }
   std::optional<std::uint64_t>
   kv_bytes_beside(const loaded_model& model,
                   const lane_options& options) const override;

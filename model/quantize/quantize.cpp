@@ -4,6 +4,7 @@
 #include "kernels/convert.hpp"
 #include "kernels/thread_pool.hpp"
 #include "model/quantize/gguf_keys.hpp"
+#include "model/quantize/quantize_fp8.hpp"
 #include "model/tokenizer/export_vocabulary.hpp"
 #include "model/weight_names.hpp"
 #include "model/weight_plan.hpp"
@@ -308,6 +309,8 @@ quantize_summary quantizer::run() {
 
 quantize_summary quantize(const fs::path& model, const fs::path& path,
                           const quantize_options& options) {
+  if (options.recipe->most == dtype::fp8)
+    return quantize_fp8(model, path, options);
   return quantizer(model, path, options).run();
 }
 

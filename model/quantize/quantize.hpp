@@ -33,6 +33,7 @@ struct quantize_summary {
 /// become f32. Keys and tokenizer of a GGUF file are carried over, those of a
 /// Hugging Face directory are written as GGUF names them, with the rows of q
 /// and k in the order of its family. The output does not depend on `threads`.
+/// GGUF has no 8-bit floats: of fp8 a directory is written, as quantize_fp8().
 /// @param model  f32, f16 or bf16 matrices; others only if they have the very
 ///               type that the recipe gives them.
 /// @param path   appears complete or not at all; replaced if it is there.

@@ -23,7 +23,7 @@ constexpr quantize_recipe recipes[] = {
     same("q5_k", dtype::q5_k, 16),     {"q5_k_m", dtype::q5_k, dtype::q6_k, 17},
     same("q6_k", dtype::q6_k, 18),     same("iq4_nl", dtype::iq4_nl, 25),
     same("iq4_xs", dtype::iq4_xs, 30), same("mxfp4", dtype::mxfp4, {}),
-    same("w8a8", dtype::w8a8, {}),
+    same("w8a8", dtype::w8a8, {}),     same("fp8", dtype::fp8, {}),
 };
 
 /// The number in "blk.3.attn_v.weight".

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a type of the KV cache costs in conversations that fill the context.
 
-    kv_quality.py [--model DIR] [--records 500] [--types f16,bf16,i8] [--json]
+    kv_quality.py [--model DIR] [--records 500] [--types f16,bf16,i8,fp8] [--json]
 
 pebble-turns answers record after record in one context. Conversations run turn
 by turn on what the model itself said before, with the prefix cache on; right is
@@ -109,7 +109,7 @@ def row_of(kv_type, said, scores, reference):
     }
 
 
-def run(model=MODEL, records=500, types=("f16", "bf16", "i8")):
+def run(model=MODEL, records=500, types=("f16", "bf16", "i8", "fp8")):
     """(rows, conversations): one row a type, the f32 reference first."""
     with harness.Daemon(model) as daemon, daemon.client() as client:
         talks = conversations(client, records)
@@ -132,7 +132,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--records", type=int, default=500)
-    parser.add_argument("--types", default="f16,bf16,i8")
+    parser.add_argument("--types", default="f16,bf16,i8,fp8")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rows, talks = run(options.model, options.records, options.types.split(","))

@@ -25,7 +25,7 @@ import time
 import harness
 import sluice
 
-KV_TYPES = ("f16", "i8")
+KV_TYPES = ("f16", "i8", "fp8")
 HAPPENED = {
     "preempted": "sluice_preemptions_total",
     "swapped": "sluice_kv_swapped_out_pages_total",

@@ -56,6 +56,21 @@ class CommandLineTest(unittest.TestCase):
         )
         self.assertEqual(answer.stdout.strip(), row["answer"])
 
+    def test_quantize_writes_fp8_as_a_directory(self):
+        row = harness.records(1)[0]
+        output = self.folder / "pebble-fp8"
+        result = self.quantize(
+            "--model", PEBBLE, "--type", "fp8", "-o", output, "--json"
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(json.loads(result.stdout)["tensors"]["fp8"], 28)
+        answer = self.generate(
+            "--prompt", row["prompt"], "--temperature", 0, model=output
+        )
+        self.assertEqual(answer.stdout.strip(), row["answer"])
+        again = self.quantize("--model", PEBBLE, "--type", "fp8", "-o", output)
+        self.assert_one_line_error(again, "it exists")
+
     def test_quantize_names_its_errors(self):
         output = self.folder / "out.gguf"
         whole = (harness.MODELS / "pebble-f16.gguf").read_bytes()

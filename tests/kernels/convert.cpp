@@ -55,6 +55,62 @@ BOOST_AUTO_TEST_CASE(narrowing_rounds_to_nearest_even) {
   BOOST_TEST(f32_to_bf16(std::numeric_limits<float>::max()) == 0x7f80);
 }
 
+// The number that a code stands for, from its three fields.
+double value_of_f8(int code) {
+  const int exponent = code >> 3 & 15;
+  const int mantissa = code & 7;
+  const double size = exponent == 0 ? std::ldexp(mantissa, -9)
+                                    : std::ldexp(8 + mantissa, exponent - 10);
+  return code & 0x80 ? -size : size;
+}
+
+BOOST_AUTO_TEST_CASE(every_f8_has_its_value_and_survives_the_round_trip) {
+  for (int code = 0; code < 256; ++code) {
+    const auto bits = static_cast<std::uint8_t>(code);
+    const float value = f8_e4m3_to_f32(bits);
+    if ((code & 0x7f) == 0x7f) {
+      BOOST_TEST(std::isnan(value));
+      BOOST_TEST(f32_to_f8_e4m3(value) == 0x7f);
+      continue;
+    }
+    BOOST_TEST(value == value_of_f8(code), code);
+    BOOST_TEST(std::signbit(value) == (code >= 0x80));
+    BOOST_TEST(f32_to_f8_e4m3(value) == bits);
+  }
+  BOOST_TEST(f8_e4m3_to_f32(0x7e) == largest_f8_e4m3);
+  BOOST_TEST(f8_e4m3_to_f32(0x01) == 0x1p-9f);
+  BOOST_TEST(f8_e4m3_to_f32(0x38) == 1.0f);
+}
+
+// Around the middle of every two neighbours, up to the last: the codes order as
+// their values.
+BOOST_AUTO_TEST_CASE(narrowing_to_f8_rounds_to_nearest_even) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (int code = 0; code < 0x7e; ++code)
+    for (const int sign : {0, 0x80}) {
+      const float side = sign ? -1.0f : 1.0f;
+      const auto middle =
+          static_cast<float>((value_of_f8(code) + value_of_f8(code + 1)) / 2);
+      const int even = code % 2 == 0 ? code : code + 1;
+      BOOST_TEST(f32_to_f8_e4m3(side * middle) == (even | sign));
+      BOOST_TEST(f32_to_f8_e4m3(side * std::nextafter(middle, 0.0f)) ==
+                 (code | sign));
+      BOOST_TEST(f32_to_f8_e4m3(side * std::nextafter(middle, infinity)) ==
+                 ((code + 1) | sign));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_f8_goes_no_further_than_448) {
+  for (const float large : {448.0f, 449.0f, 464.0f, 480.0f, 1e30f,
+                            std::numeric_limits<float>::infinity()}) {
+    BOOST_TEST(f32_to_f8_e4m3(large) == 0x7e);
+    BOOST_TEST(f32_to_f8_e4m3(-large) == 0xfe);
+  }
+  BOOST_TEST(f32_to_f8_e4m3(-NAN) == 0x7f);
+  BOOST_TEST(f32_to_f8_e4m3(-0.0f) == 0x80);
+  BOOST_TEST(f32_to_f8_e4m3(std::numeric_limits<float>::denorm_min()) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(quantising_stays_within_half_a_step) {
   struct bound {
     dtype type;

@@ -142,6 +142,42 @@ BOOST_AUTO_TEST_CASE(a_row_of_w8a8_has_one_scale) {
   BOOST_TEST(back[47] == -127 * scale);
 }
 
+BOOST_AUTO_TEST_CASE(a_row_of_fp8_has_one_scale) {
+  std::vector<float> values(48, 0.5f);
+  values[47] = -4.48f;
+  values[46] = 0;
+  std::vector<std::byte> packed(row_bytes(dtype::fp8, 48));
+  BOOST_REQUIRE_EQUAL(packed.size(), 52u);
+  quantize_row(dtype::fp8, values, packed.data());
+  float scale;
+  std::memcpy(&scale, packed.data() + 48, sizeof scale);
+  BOOST_TEST(scale == 4.48f / 448);
+  BOOST_TEST((packed[47] == std::byte{0xfe}));
+  BOOST_TEST((packed[46] == std::byte{0}));
+  std::vector<float> back(48);
+  dequantize_row(dtype::fp8, packed.data(), back);
+  BOOST_TEST(back[0] == 48 * scale); // 50 is between 48, which is even, and 52
+  BOOST_TEST(back[47] == -448 * scale);
+  const auto bell_values = bell(256 * 64, 11);
+  BOOST_TEST(relative_error(bell_values, round_trip(dtype::fp8, bell_values)) <
+             0.027);
+}
+
+BOOST_AUTO_TEST_CASE(rows_of_fp8_are_finite) {
+  for (const float size : {0.0f, 1e-42f, 1e-30f, 65504.0f, 3e38f}) {
+    const std::vector<float> values(16, -size);
+    for (const float back : round_trip(dtype::fp8, values))
+      BOOST_TEST(std::fabs(back + size) <= size * 1e-6f + 1e-36f);
+  }
+  std::vector<float> values(16, 1);
+  for (const float bad : {NAN, INFINITY}) {
+    values[7] = bad;
+    BOOST_TEST(!quantisable(dtype::fp8, values));
+    BOOST_CHECK_THROW(round_trip(dtype::fp8, values), contract_violation);
+    BOOST_TEST(quantisable(dtype::f8_e4m3, values));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(extreme_values_stay_finite_or_are_refused) {
   const float largest = 65504;
   for (const dtype type : published) {

@@ -35,7 +35,8 @@ BOOST_AUTO_TEST_SUITE(paged_attention)
 
 BOOST_AUTO_TEST_CASE(agrees_with_the_oracle) {
   for (const path& p : paths()) {
-    for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16, dtype::i8}) {
+    for (const dtype type :
+         {dtype::f32, dtype::f16, dtype::bf16, dtype::i8, dtype::f8_e4m3}) {
       double worst = 0;
       for (const attention_shape& shape : shapes) {
         kv_fixture kv(shape, type, 16, {1, 70, 100});
@@ -59,7 +60,9 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_oracle) {
 BOOST_AUTO_TEST_CASE(chunks_and_decodes_equal_the_whole_prompt) {
   for (const path& p : paths()) {
     for (const attention_shape& shape : shapes) {
-      const dtype type = shape.head_dim > 64 ? dtype::i8 : dtype::f16;
+      const dtype type = shape.head_dim > 80   ? dtype::i8
+                         : shape.head_dim > 64 ? dtype::f8_e4m3
+                                               : dtype::f16;
       kv_fixture kv(shape, type, 16, {100});
       const auto whole = kv.attend(*p.ops, 1, kv_fixture::range(0, 0, 100));
       for (const std::int32_t chunk : {1, 7, 32, 64}) {
@@ -155,7 +158,7 @@ BOOST_AUTO_TEST_CASE(every_span_is_the_same_in_prompts_and_decodes) {
 BOOST_AUTO_TEST_CASE(threads_share_spans_without_a_trace) {
   const std::vector<row> rows = {{0, 2999}, {1, 40}, {2, 1700}, {2, 1701}};
   for (const path& p : paths()) {
-    for (const dtype type : {dtype::bf16, dtype::i8}) {
+    for (const dtype type : {dtype::bf16, dtype::i8, dtype::f8_e4m3}) {
       const std::vector<std::int64_t> lengths = {3000, 41, 1702};
       kv_fixture small({2, 3, 48, 0}, type, 8, lengths);
       const auto expected = small.attend(*p.ops, 1, rows);
@@ -174,7 +177,7 @@ BOOST_AUTO_TEST_CASE(threads_share_spans_without_a_trace) {
 
 BOOST_AUTO_TEST_CASE(a_context_of_128k_positions) {
   constexpr std::int32_t last = 131071;
-  for (const dtype type : {dtype::f16, dtype::i8}) {
+  for (const dtype type : {dtype::f16, dtype::i8, dtype::f8_e4m3}) {
     kv_fixture kv({1, 1, 16, 0}, type, 128, {last + 1});
     const auto expected = kv.attend(oracle(), 1, {{0, last}});
     for (const path& p : paths()) {
@@ -189,18 +192,20 @@ BOOST_AUTO_TEST_CASE(a_context_of_128k_positions) {
 
 BOOST_AUTO_TEST_CASE(a_poisoned_head_reaches_all_that_read_it_and_no_other) {
   for (const path& p : paths()) {
-    kv_fixture kv({1, 1, 64, 0}, dtype::i8, 16, {100});
-    kv_view cache = kv.cache();
-    for (float* scales : {cache.k_scales, cache.v_scales}) {
-      const std::int64_t slot = kv.slot(0, 50);
-      const float kept = scales[slot];
-      scales[slot] = std::numeric_limits<float>::quiet_NaN();
-      const auto out = kv.attend(*p.ops, 1, kv_fixture::range(0, 40, 60));
-      for (std::size_t i = 0; i < out.size(); ++i) {
-        BOOST_TEST(std::isnan(out[i]) == (i / 64 >= 10),
-                   p.name << " position " << 40 + i / 64);
+    for (const dtype type : {dtype::i8, dtype::f8_e4m3}) {
+      kv_fixture kv({1, 1, 64, 0}, type, 16, {100});
+      kv_view cache = kv.cache();
+      for (float* scales : {cache.k_scales, cache.v_scales}) {
+        const std::int64_t slot = kv.slot(0, 50);
+        const float kept = scales[slot];
+        scales[slot] = std::numeric_limits<float>::quiet_NaN();
+        const auto out = kv.attend(*p.ops, 1, kv_fixture::range(0, 40, 60));
+        for (std::size_t i = 0; i < out.size(); ++i) {
+          BOOST_TEST(std::isnan(out[i]) == (i / 64 >= 10),
+                     p.name << " position " << 40 + i / 64);
+        }
+        scales[slot] = kept;
       }
-      scales[slot] = kept;
     }
   }
 }
@@ -237,6 +242,8 @@ BOOST_AUTO_TEST_CASE(unknown_pages_and_positions_are_refused) {
     BOOST_CHECK_THROW(p.ops->paged_attention(bad, pool), contract_violation);
     bad = good;
     bad.cache.type = dtype::i8;
+    BOOST_CHECK_NO_THROW(p.ops->paged_attention(bad, pool));
+    bad.cache.type = dtype::f8_e4m3;
     BOOST_CHECK_NO_THROW(p.ops->paged_attention(bad, pool));
     bad.cache.v_scales = nullptr;
     BOOST_CHECK_THROW(p.ops->paged_attention(bad, pool), contract_violation);

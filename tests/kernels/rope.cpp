@@ -180,55 +180,67 @@ BOOST_AUTO_TEST_CASE(stores_rounded_rows_at_their_slots_and_nothing_else) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(stores_int8_with_a_scale_a_head) {
+// What a byte of the cache is before its scale, and what should be there.
+float stored_byte(dtype type, std::byte b) {
+  return type == dtype::i8 ? static_cast<float>(static_cast<std::int8_t>(b))
+                           : f8_e4m3_to_f32(std::to_integer<std::uint8_t>(b));
+}
+float rounded_byte(dtype type, float x) {
+  return type == dtype::i8 ? std::nearbyint(x)
+                           : f8_e4m3_to_f32(f32_to_f8_e4m3(x));
+}
+
+BOOST_AUTO_TEST_CASE(stores_bytes_with_a_scale_a_head) {
   for (const path& p : paths()) {
-    for (const rope_case& c : cases) {
-      rope_run one(c, dtype::i8);
-      one.run(*p.ops, 1);
-      for (std::size_t t = 0; t < 5; ++t) {
-        for (std::int64_t head = 0; head < c.kv_heads; ++head) {
-          const float* v = one.v.view().data +
-                           static_cast<std::int64_t>(t) * one.v.width +
-                           head * c.head_dim;
-          const float top = std::fabs(
-              *std::max_element(v, v + c.head_dim, [](float a, float b) {
-                return std::fabs(a) < std::fabs(b);
-              }));
-          const std::size_t line = one.line(t, head);
-          BOOST_TEST(one.v_scales[line] == top / 127.0f, p.name);
-          for (std::int64_t i = 0; i < c.head_dim; ++i) {
-            const auto at = line * static_cast<std::size_t>(c.head_dim) +
-                            static_cast<std::size_t>(i);
-            BOOST_TEST(static_cast<float>(
-                           static_cast<std::int8_t>(one.stored_v[at])) ==
-                           std::nearbyint(v[i] / one.v_scales[line]),
-                       p.name << " token " << t << " element " << i);
+    for (const dtype type : {dtype::i8, dtype::f8_e4m3})
+      for (const rope_case& c : cases) {
+        rope_run one(c, type);
+        one.run(*p.ops, 1);
+        for (std::size_t t = 0; t < 5; ++t) {
+          for (std::int64_t head = 0; head < c.kv_heads; ++head) {
+            const float* v = one.v.view().data +
+                             static_cast<std::int64_t>(t) * one.v.width +
+                             head * c.head_dim;
+            const float top = std::fabs(
+                *std::max_element(v, v + c.head_dim, [](float a, float b) {
+                  return std::fabs(a) < std::fabs(b);
+                }));
+            const std::size_t line = one.line(t, head);
+            const float most = type == dtype::i8 ? 127.0f : 448.0f;
+            BOOST_TEST(one.v_scales[line] == top / most, p.name);
+            for (std::int64_t i = 0; i < c.head_dim; ++i) {
+              const auto at = line * static_cast<std::size_t>(c.head_dim) +
+                              static_cast<std::size_t>(i);
+              BOOST_TEST(stored_byte(type, one.stored_v[at]) ==
+                             rounded_byte(type, v[i] / one.v_scales[line]),
+                         p.name << " token " << t << " element " << i);
+            }
           }
         }
       }
-    }
   }
 }
 
-BOOST_AUTO_TEST_CASE(int8_of_nothing_and_of_no_number) {
+BOOST_AUTO_TEST_CASE(bytes_of_nothing_and_of_no_number) {
   for (const path& p : paths()) {
-    for (const float bad : {std::numeric_limits<float>::infinity(),
-                            std::numeric_limits<float>::quiet_NaN()}) {
-      rope_run one({1, 2, 20, 0, rope_layout::half_split}, dtype::i8);
-      std::fill_n(one.v.values.begin(), 20, 1e-31f);
-      one.v.values[20 + 17] = bad;
-      one.run(*p.ops, 1);
-      BOOST_TEST(one.v_scales[one.line(0, 0)] == 0.0f, p.name);
-      BOOST_TEST(std::isnan(one.v_scales[one.line(0, 1)]), p.name);
-      const std::byte* rows = one.stored_v.data();
-      for (const std::int64_t head : {0, 1}) {
-        const std::byte* first = rows + one.line(0, head) * 20;
-        BOOST_TEST(std::all_of(first, first + 20,
-                               [](std::byte b) { return b == std::byte{0}; }),
-                   p.name);
+    for (const dtype type : {dtype::i8, dtype::f8_e4m3})
+      for (const float bad : {std::numeric_limits<float>::infinity(),
+                              std::numeric_limits<float>::quiet_NaN()}) {
+        rope_run one({1, 2, 20, 0, rope_layout::half_split}, type);
+        std::fill_n(one.v.values.begin(), 20, -1e-31f);
+        one.v.values[20 + 17] = bad;
+        one.run(*p.ops, 1);
+        BOOST_TEST(one.v_scales[one.line(0, 0)] == 0.0f, p.name);
+        BOOST_TEST(std::isnan(one.v_scales[one.line(0, 1)]), p.name);
+        const std::byte* rows = one.stored_v.data();
+        for (const std::int64_t head : {0, 1}) {
+          const std::byte* first = rows + one.line(0, head) * 20;
+          BOOST_TEST(std::all_of(first, first + 20,
+                                 [](std::byte b) { return b == std::byte{0}; }),
+                     p.name);
+        }
+        BOOST_TEST(one.v_scales[one.line(1, 0)] > 0, p.name);
       }
-      BOOST_TEST(one.v_scales[one.line(1, 0)] > 0, p.name);
-    }
   }
 }
 

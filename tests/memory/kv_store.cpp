@@ -33,20 +33,31 @@ BOOST_AUTO_TEST_CASE(layers_lie_one_after_the_other) {
   BOOST_CHECK_THROW(store.layer(2), contract_violation);
 }
 
-BOOST_AUTO_TEST_CASE(scales_of_int8_lie_behind_the_values) {
-  auto shape = small;
-  shape.type = dtype::i8;
-  const kv_store store{shape};
-  constexpr std::ptrdiff_t heads = 4 * 3 * 16;
-  BOOST_TEST(store.bytes() == 2u * 2 * heads * (8 + 4));
-  BOOST_TEST(store.bytes() == kv_store_bytes(shape));
-  const auto second = store.layer(1);
-  BOOST_TEST(second.v - second.k == heads * 8);
-  BOOST_TEST(reinterpret_cast<std::byte*>(second.k_scales) - second.v ==
-             heads * 8);
-  BOOST_TEST(second.v_scales - second.k_scales == heads);
-  BOOST_TEST(second.k - store.layer(0).k == 2 * heads * (8 + 4));
-  BOOST_TEST(kv_store{small}.layer(0).k_scales == nullptr);
+BOOST_AUTO_TEST_CASE(scales_of_bytes_lie_behind_the_values) {
+  for (const auto type : {dtype::i8, dtype::f8_e4m3}) {
+    auto shape = small;
+    shape.type = type;
+    const kv_store store{shape};
+    constexpr std::ptrdiff_t heads = 4 * 3 * 16;
+    BOOST_TEST(store.bytes() == 2u * 2 * heads * (8 + 4));
+    BOOST_TEST(store.bytes() == kv_store_bytes(shape));
+    const auto second = store.layer(1);
+    BOOST_TEST(second.v - second.k == heads * 8);
+    BOOST_TEST(reinterpret_cast<std::byte*>(second.k_scales) - second.v ==
+               heads * 8);
+    BOOST_TEST(second.v_scales - second.k_scales == heads);
+    BOOST_TEST(second.k - store.layer(0).k == 2 * heads * (8 + 4));
+    BOOST_TEST(kv_store{small}.layer(0).k_scales == nullptr);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(types_have_the_names_of_configurations) {
+  BOOST_TEST((parse_kv_type("fp8") == dtype::f8_e4m3));
+  BOOST_TEST((parse_kv_type("i8") == dtype::i8));
+  BOOST_TEST(kv_type_name(dtype::f8_e4m3) == "fp8");
+  BOOST_TEST(kv_type_name(dtype::bf16) == "bf16");
+  for (const char* other : {"f8_e4m3", "w8a8", "q8_0", ""})
+    BOOST_TEST(!parse_kv_type(other));
 }
 
 BOOST_AUTO_TEST_CASE(it_begins_with_zeros_and_is_aligned) {

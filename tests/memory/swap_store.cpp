@@ -12,7 +12,8 @@ using namespace sluice;
 
 namespace {
 
-constexpr dtype kv_types[] = {dtype::f32, dtype::f16, dtype::bf16, dtype::i8};
+constexpr dtype kv_types[] = {dtype::f32, dtype::f16, dtype::bf16, dtype::i8,
+                              dtype::f8_e4m3};
 
 kv_shape shape_of(dtype type) {
   return {.layers = 3,

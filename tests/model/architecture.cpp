@@ -35,6 +35,13 @@ json int_quantized(const json& weights) {
             {"config_groups", {{"group_0", {{"weights", weights}}}}}}}};
 }
 
+/// A change that describes FP8 weights.
+json float_quantized(const json& weights) {
+  auto change = int_quantized(weights);
+  change["quantization_config"]["format"] = "float-quantized";
+  return change;
+}
+
 BOOST_AUTO_TEST_CASE(llama) {
   const auto arch = read();
   BOOST_TEST(arch.family == "llama");
@@ -172,6 +179,16 @@ BOOST_AUTO_TEST_CASE(hostile_configurations) {
       {model_fault::unsupported, int_quantized({{"symmetric", false}})},
       {model_fault::unsupported, int_quantized({{"strategy", "group"}})},
       {model_fault::wrong_type, int_quantized({{"num_bits", "8"}})},
+      {model_fault::unsupported, int_quantized({{"strategy", "tensor"}})},
+      {model_fault::unsupported, float_quantized({{"type", "int"}})},
+      {model_fault::unsupported, float_quantized(json::object())},
+      {model_fault::unsupported,
+       float_quantized({{"type", "float"}, {"num_bits", 4}})},
+      {model_fault::unsupported,
+       float_quantized({{"type", "float"}, {"strategy", "block"}})},
+      {model_fault::unsupported,
+       {{"quantization_config",
+         {{"quant_method", "fp8"}, {"weight_block_size", {128, 128}}}}}},
   };
   for (const auto& [expected, changes] : cases)
     check_refused(changes.dump(), expected, [&] { read(changes); });
@@ -183,6 +200,22 @@ BOOST_AUTO_TEST_CASE(int8_weights_with_a_scale_a_channel_are_described) {
                         {"symmetric", true},
                         {"strategy", "channel"}};
   BOOST_TEST(read(int_quantized(weights)).layers == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(
+    fp8_weights_with_a_scale_a_channel_or_tensor_are_described) {
+  for (const char* strategy : {"channel", "tensor"}) {
+    const json weights = {{"num_bits", 8},
+                          {"type", "float"},
+                          {"symmetric", true},
+                          {"strategy", strategy}};
+    BOOST_TEST(read(float_quantized(weights)).layers == 2u);
+  }
+  BOOST_TEST(read({{"quantization_config",
+                    {{"quant_method", "fp8"},
+                     {"activation_scheme", "static"},
+                     {"weight_block_size", nullptr}}}})
+                 .layers == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(gguf_llama) {

@@ -21,11 +21,13 @@ std::vector<float> random_row(dtype type, float deviation, std::size_t count) {
   std::vector<float> values(count);
   std::vector<std::byte> packed(
       row_bytes(type, static_cast<std::int64_t>(count)));
-  if (type != dtype::w8a8) {
+  if (type != dtype::w8a8 && type != dtype::fp8) {
     random_weights(type, deviation, 7).fill(packed);
   } else { // the scale lies behind the quants
-    const float scale = random_weights::i8_scale(deviation);
-    random_weights(dtype::i8, deviation, 7)
+    const bool integers = type == dtype::w8a8;
+    const float scale = integers ? random_weights::i8_scale(deviation)
+                                 : random_weights::f8_scale(deviation);
+    random_weights(integers ? dtype::i8 : dtype::f8_e4m3, deviation, 7)
         .fill(std::span(packed).first(count));
     std::memcpy(&packed[count], &scale, sizeof scale);
   }

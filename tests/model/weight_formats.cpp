@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(every_type_is_made_while_loading) {
     small.shapes[name][0] = 128;
   const auto model = small.open();
   for (const auto type : weight_types()) {
-    const auto loaded = load(model, {.weight_type = type});
+    const auto loaded = load(model, {.weight_type = type, .fp8 = true});
     BOOST_TEST((loaded.layers[0].up.type == type));
     const auto row = row_of(loaded.layers[0].up, 1);
     BOOST_TEST(std::abs(row[255] - 5.11f) < 0.9f, name(type));

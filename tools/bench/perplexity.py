@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -67,10 +68,11 @@ def corpora(folder, options):
 
 def quantised(model, types, folder):
     for name in types:
-        output = folder / f"{pathlib.Path(model).name}-{name}.gguf"
+        suffix = "" if name == "fp8" else ".gguf"  # fp8 makes a directory
+        output = folder / f"{pathlib.Path(model).name}-{name}{suffix}"
         sluice("quantize", "--model", model, "--type", name, "-o", output)
         yield output
-        output.unlink()
+        shutil.rmtree(output) if output.is_dir() else output.unlink()
 
 
 def size_of(model):

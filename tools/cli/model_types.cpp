@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kernels/convert.hpp"
+#include "memory/kv_layout.hpp"
 #include "tools/client/events.hpp"
 
 namespace sluice::cli {
@@ -16,11 +17,10 @@ dtype parse_type(std::string_view text) {
 }
 
 dtype parse_cache_type(std::string_view text) {
-  for (const auto type : {dtype::f32, dtype::f16, dtype::bf16, dtype::i8})
-    if (name(type) == text)
-      return type;
+  if (const auto type = parse_kv_type(text))
+    return *type;
   throw client::bad_request{"unknown cache type '" + std::string{text} +
-                            "'; known are: f32, f16, bf16, i8"};
+                            "'; known are: f32, f16, bf16, i8, fp8"};
 }
 
 } // namespace sluice::cli

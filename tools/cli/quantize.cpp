@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sluice quantize: a model with smaller weights, as a GGUF file.
+// sluice quantize: a model with smaller weights, as a GGUF file, or of fp8 as a
+// Hugging Face directory.
 #include "model/quantize/quantize.hpp"
 
 #include <chrono>
@@ -42,6 +43,13 @@ const quantize_recipe& recipe_of(const quantize_flags& flags) {
 void check_output(const quantize_flags& flags) {
   const fs::path path{flags.output};
   std::error_code ignored;
+  if (recipe_of(flags).most == dtype::fp8) {
+    if (fs::exists(path, ignored))
+      throw client::bad_request{flags.output +
+                                ": it exists, and fp8 is written as a "
+                                "directory; choose another name"};
+    return;
+  }
   if (path.extension() != ".gguf")
     throw client::bad_request{flags.output +
                               ": the output is a GGUF file; end its name "
@@ -128,7 +136,8 @@ void add_quantize(CLI::App& program, int& code) {
               "-o llama-q4_k_m.gguf --json\n"
               "q4_k_m and q5_k_m keep the output matrix, and the value and "
               "down projections\nof half of the layers, at q6_k. w8a8 is int8 "
-              "with one scale a row.");
+              "with one scale a row, fp8\nthe same of 8-bit floats, written "
+              "as a Hugging Face directory, since GGUF has none.");
   auto flags = std::make_shared<quantize_flags>();
   app->add_option("--model", flags->model,
                   "Hugging Face directory or .gguf file of F32, F16 or BF16")
@@ -137,7 +146,8 @@ void add_quantize(CLI::App& program, int& code) {
   app->add_option("--type", flags->type, recipe_list())
       ->required()
       ->type_name("TYPE");
-  app->add_option("-o,--output", flags->output, "GGUF file to write")
+  app->add_option("-o,--output", flags->output,
+                  "GGUF file to write, or of fp8 a directory")
       ->required()
       ->type_name("FILE");
   app->add_option("--threads", flags->threads,

@@ -212,6 +212,14 @@ inline std::uint32_t bf16_pair(float low, float high) {
 inline std::uint32_t f16_pair(float low, float high) {
   return f16_of(low) | std::uint32_t{f16_of(high)} << 16;
 }
+inline std::uint16_t e4m3_pair(float low, float high) {
+  return static_cast<std::uint16_t>(f32_to_f8_e4m3(low) | f32_to_f8_e4m3(high)
+                                                              << 8);
+}
+inline std::uint32_t f16_pair_of_e4m3(std::uint16_t pair) {
+  return f16_pair(f8_e4m3_to_f32(static_cast<std::uint8_t>(pair)),
+                  f8_e4m3_to_f32(static_cast<std::uint8_t>(pair >> 8)));
+}
 inline std::uint32_t half2_fma(std::uint32_t a, std::uint32_t b,
                                std::uint32_t c) {
   return emulation::pair_fma(a, b, c, f16_of, f32_of_f16);
@@ -236,6 +244,21 @@ inline void multiply_s8(std::int32_t (&d)[4], const std::uint32_t (&a)[4],
     std::int32_t sum = 0;
     for (int k = 0; k < 32; ++k)
       sum += std::int32_t{a8(all, row, k)} * b8(all, k, column);
+    return sum;
+  });
+}
+
+// The layout of bytes is that of int8.
+inline void multiply_e4m3(float (&d)[4], const std::uint32_t (&a)[4],
+                          const std::uint32_t (&b)[2]) {
+  using namespace emulation;
+  const auto widen = [](std::int8_t byte) {
+    return double{f8_e4m3_to_f32(static_cast<std::uint8_t>(byte))};
+  };
+  multiply(d, a, b, [&](const warp_words& all, int row, int column) {
+    double sum = 0;
+    for (int k = 0; k < 32; ++k)
+      sum += widen(a8(all, row, k)) * widen(b8(all, k, column));
     return sum;
   });
 }

@@ -38,15 +38,18 @@ std::string what(const attention_shape& shape, dtype type) {
          std::to_string(shape.window);
 }
 
-// Weights are rounded to the type of the products, f16 for i8: by 2^-8 (bf16)
-// or 2^-11 of themselves at most, which is no more of the largest |v|. The
-// result is rounded to `out` once more. The f32 sums and exponentials are far
-// below.
+// Weights are rounded to the type of the products, f16 for bytes: by 2^-8
+// (bf16) or 2^-11 of themselves at most, which is no more of the largest |v|.
+// The result is rounded to `out` once more. The f32 sums and exponentials are
+// far below.
 double rounding(dtype type) {
   return type == dtype::bf16 ? 0x1p-8 : 0x1p-11;
 }
 double tolerance(dtype cache, dtype out) {
-  return rounding(cache) + (out == dtype::i8 ? 1.0 / 254 : rounding(out)) +
+  return rounding(cache) +
+         (out == dtype::i8        ? 1.0 / 254
+          : out == dtype::f8_e4m3 ? 0x1p-4
+                                  : rounding(out)) +
          1e-5;
 }
 
@@ -66,7 +69,8 @@ std::vector<std::byte> row_at(const std::vector<std::byte>& all, std::size_t i,
 BOOST_AUTO_TEST_SUITE(cuda_attention)
 
 BOOST_AUTO_TEST_CASE(agrees_with_the_oracle) {
-  for (const dtype type : {dtype::f16, dtype::bf16, dtype::i8}) {
+  for (const dtype type :
+       {dtype::f16, dtype::bf16, dtype::i8, dtype::f8_e4m3}) {
     double worst = 0;
     for (const auto& shape : shapes) {
       attention_fixture kv(shape, type, 16, {1, 70, 300});
@@ -86,7 +90,7 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_oracle) {
 }
 
 BOOST_AUTO_TEST_CASE(a_row_is_the_same_from_both_kernels) {
-  for (const dtype type : {dtype::f16, dtype::bf16, dtype::i8})
+  for (const dtype type : {dtype::f16, dtype::bf16, dtype::i8, dtype::f8_e4m3})
     for (const auto& shape : shapes) {
       attention_fixture kv(shape, type, 16, {1, 70, 300});
       const auto decoded = kv.bytes(mixed_step(), {.use = kernels::decode});
@@ -104,7 +108,7 @@ BOOST_AUTO_TEST_CASE(rows_around_blocks_and_spans_stand_alone) {
   for (const std::int32_t first : {60, 126, 250, 508})
     rows = concat(rows, kv_fixture::range(0, first, first + 8));
   for (const std::int64_t window : {0, 8, 250, 257})
-    for (const dtype type : {dtype::bf16, dtype::i8}) {
+    for (const dtype type : {dtype::bf16, dtype::i8, dtype::f8_e4m3}) {
       const attention_shape shape{1, 2, 32, window};
       attention_fixture kv(shape, type, 16, {520});
       const auto together = kv.bytes(rows, {.use = kernels::prompt});
@@ -122,7 +126,7 @@ BOOST_AUTO_TEST_CASE(rows_around_blocks_and_spans_stand_alone) {
 BOOST_AUTO_TEST_CASE(chunks_equal_the_whole_prompt) {
   for (const auto& shape :
        {attention_shape{1, 4, 64, 0}, attention_shape{1, 3, 32, 40}})
-    for (const dtype type : {dtype::f16, dtype::i8}) {
+    for (const dtype type : {dtype::f16, dtype::i8, dtype::f8_e4m3}) {
       attention_fixture kv(shape, type, 16, {150});
       const auto whole = kv.bytes(kv_fixture::range(0, 0, 150));
       for (const std::int32_t chunk : {7, 40, 64}) {
@@ -141,7 +145,7 @@ BOOST_AUTO_TEST_CASE(chunks_equal_the_whole_prompt) {
 BOOST_AUTO_TEST_CASE(page_size_longest_and_workspace_change_nothing) {
   const attention_shape shape{2, 4, 64, 0};
   const std::vector<std::int64_t> lengths = {1, 70, 300};
-  for (const dtype type : {dtype::bf16, dtype::i8}) {
+  for (const dtype type : {dtype::bf16, dtype::i8, dtype::f8_e4m3}) {
     attention_fixture first(shape, type, 8, lengths);
     const auto expected = first.bytes(mixed_step());
     for (const std::int64_t page_tokens : {16, 32, 64, 128}) {
@@ -189,17 +193,18 @@ BOOST_AUTO_TEST_CASE(skipped_rows_are_skipped) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(int8_rows_leave_with_a_scale_each) {
+BOOST_AUTO_TEST_CASE(bytes_leave_with_a_scale_a_row) {
   const attention_shape shape{1, 4, 64, 0};
-  for (const dtype type : {dtype::bf16, dtype::i8}) {
-    attention_fixture kv(shape, type, 16, {1, 70, 300});
-    const auto decoded =
-        kv.bytes(mixed_step(), {.use = kernels::decode, .out = dtype::i8});
-    BOOST_TEST(same(kv.bytes(mixed_step(), {.out = dtype::i8}), decoded));
-    BOOST_TEST(relative_difference(kv.attend(mixed_step(), {.out = dtype::i8}),
-                                   kv.expected(mixed_step())) <=
-               tolerance(type, dtype::i8));
-  }
+  for (const dtype type : {dtype::bf16, dtype::i8, dtype::f8_e4m3})
+    for (const dtype out : {dtype::i8, dtype::f8_e4m3}) {
+      attention_fixture kv(shape, type, 16, {1, 70, 300});
+      const auto decoded =
+          kv.bytes(mixed_step(), {.use = kernels::decode, .out = out});
+      BOOST_TEST(same(kv.bytes(mixed_step(), {.out = out}), decoded));
+      BOOST_TEST(relative_difference(kv.attend(mixed_step(), {.out = out}),
+                                     kv.expected(mixed_step())) <=
+                 tolerance(type, out));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_poisoned_head_reaches_all_that_read_it_and_no_other) {

@@ -152,7 +152,7 @@ std::vector<std::byte> attention_fixture::bytes(const std::vector<row>& wanted,
        .workspace_bytes = room},
       in);
   auto result = out.values();
-  if (call.out == dtype::i8) {
+  if (is_scaled(call.out)) {
     const auto of_rows = scales.values();
     result.resize(out_bytes + wanted.size() * sizeof(float));
     std::memcpy(result.data() + out_bytes, of_rows.data(),
@@ -165,7 +165,7 @@ std::vector<float> attention_fixture::attend(const std::vector<row>& rows,
                                              const attention_call& call) {
   const auto raw = bytes(rows, call);
   std::vector<float> out(rows.size() * static_cast<std::size_t>(width()));
-  if (call.out != dtype::i8) {
+  if (!is_scaled(call.out)) {
     dequantize_row(call.out, raw.data(), out);
     return out;
   }
@@ -173,7 +173,9 @@ std::vector<float> attention_fixture::attend(const std::vector<row>& rows,
   std::memcpy(scales.data(), raw.data() + out.size(),
               scales.size() * sizeof(float));
   for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = static_cast<float>(static_cast<std::int8_t>(raw[i])) *
+    out[i] = (call.out == dtype::i8
+                  ? static_cast<float>(static_cast<std::int8_t>(raw[i]))
+                  : f8_e4m3_to_f32(std::to_integer<std::uint8_t>(raw[i]))) *
              scales[i / static_cast<std::size_t>(width())];
   return out;
 }

@@ -16,10 +16,10 @@ using sluice::test::file_weight;
 
 namespace {
 
-constexpr weight_form forms[] = {weight_form::bf16,   weight_form::f16,
-                                 weight_form::q8_0,   weight_form::q4_0,
-                                 weight_form::q4_k,   weight_form::q6_k,
-                                 weight_form::block8, weight_form::w8a8};
+constexpr weight_form forms[] = {
+    weight_form::bf16,   weight_form::f16,  weight_form::q8_0,
+    weight_form::q4_0,   weight_form::q4_k, weight_form::q6_k,
+    weight_form::block8, weight_form::w8a8, weight_form::fp8};
 
 std::vector<float> stored(const file_weight& weight, std::int64_t n) {
   std::vector<float> out(static_cast<std::size_t>(weight.columns));
@@ -124,6 +124,7 @@ BOOST_AUTO_TEST_CASE(bytes_per_weight_are_near_the_files) {
   BOOST_TEST(bits(weight_form::q6_k) == 6.5625);
   BOOST_TEST(bits(weight_form::block8) == 12);
   BOOST_TEST(bits(weight_form::w8a8) == 8.0078125);
+  BOOST_TEST(bits(weight_form::fp8) == 8.0078125);
 }
 
 BOOST_AUTO_TEST_CASE(types_have_forms_and_operands) {
@@ -133,7 +134,9 @@ BOOST_AUTO_TEST_CASE(types_have_forms_and_operands) {
   BOOST_TEST((operand_type(weight_form::f16) == dtype::f16));
   BOOST_TEST((operand_type(weight_form::w8a8) == dtype::i8));
   BOOST_CHECK_THROW(form_of(dtype::i32), contract_violation);
+  BOOST_TEST((operand_type(form_of(dtype::fp8)) == dtype::f8_e4m3));
   BOOST_CHECK_THROW(form_of(dtype::i8), contract_violation);
+  BOOST_CHECK_THROW(form_of(dtype::f8_e4m3), contract_violation);
 }
 
 BOOST_AUTO_TEST_CASE(wrong_shapes_are_refused) {

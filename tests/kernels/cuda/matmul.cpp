@@ -114,8 +114,9 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_oracle) {
 }
 
 BOOST_AUTO_TEST_CASE(rows_do_not_depend_on_their_number) {
-  for (const auto type : {dtype::bf16, dtype::f16, dtype::q8_0, dtype::q4_0,
-                          dtype::q4_k, dtype::q6_k, dtype::q2_k, dtype::w8a8}) {
+  for (const auto type :
+       {dtype::bf16, dtype::f16, dtype::q8_0, dtype::q4_0, dtype::q4_k,
+        dtype::q6_k, dtype::q2_k, dtype::w8a8, dtype::fp8}) {
     constexpr std::int64_t counts[] = {2, 4, 5, 8, 9, 19};
     check_rows({type, 19, 21, 768}, counts, name(type).data());
   }
@@ -123,7 +124,8 @@ BOOST_AUTO_TEST_CASE(rows_do_not_depend_on_their_number) {
 
 BOOST_AUTO_TEST_CASE(rows_do_not_depend_on_the_tiles_of_many) {
   constexpr std::int64_t counts[] = {33, 65, 70};
-  for (const auto type : {dtype::bf16, dtype::q4_0, dtype::q5_k, dtype::w8a8})
+  for (const auto type :
+       {dtype::bf16, dtype::q4_0, dtype::q5_k, dtype::w8a8, dtype::fp8})
     check_rows({type, 70, 18, 512}, counts, name(type).data());
 }
 
@@ -230,7 +232,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_the_librarys_is_left_to_our_kernels) {
 
 BOOST_AUTO_TEST_CASE(non_finite_input_stays_in_its_row) {
   for (const auto type : {dtype::bf16, dtype::f16, dtype::q4_0, dtype::q4_k,
-                          dtype::q6_k, dtype::q4_1, dtype::w8a8})
+                          dtype::q6_k, dtype::q4_1, dtype::w8a8, dtype::fp8})
     for (const std::int64_t m : {3, 12}) {
       matmul_problem one{type, m, 18, 256};
       one.x.spoil(1);

@@ -27,8 +27,7 @@ struct operand_rows {
   operand_rows(dtype type, std::int64_t rows, std::int64_t columns,
                std::uint32_t seed)
       : type{type}, rows{rows}, columns{columns},
-        row_size{static_cast<std::size_t>(columns) *
-                 (type == dtype::i8 ? 1 : 2)},
+        row_size{static_cast<std::size_t>(columns) * (is_scaled(type) ? 1 : 2)},
         bytes(static_cast<std::size_t>(rows) * row_size) {
     const auto values = uniform_floats(rows * columns, seed);
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -39,9 +38,11 @@ struct operand_rows {
 
   float widened(std::int64_t m, std::size_t k) const {
     const auto i = static_cast<std::size_t>(m * columns) + k;
+    const auto scale = scales[static_cast<std::size_t>(m)];
     if (type == dtype::i8)
-      return static_cast<float>(static_cast<std::int8_t>(bytes[i])) *
-             scales[static_cast<std::size_t>(m)];
+      return static_cast<float>(static_cast<std::int8_t>(bytes[i])) * scale;
+    if (type == dtype::f8_e4m3)
+      return f8_e4m3_to_f32(std::to_integer<std::uint8_t>(bytes[i])) * scale;
     std::uint16_t bits;
     std::memcpy(&bits, &bytes[2 * i], sizeof bits);
     return type == dtype::f16 ? f16_to_f32(bits) : bf16_to_f32(bits);
@@ -50,7 +51,7 @@ struct operand_rows {
   /// Puts a NaN into a row.
   void spoil(std::int64_t m) {
     constexpr auto nan = std::numeric_limits<float>::quiet_NaN();
-    if (type == dtype::i8)
+    if (is_scaled(type))
       scales[static_cast<std::size_t>(m)] = nan;
     else
       put(static_cast<std::size_t>(m * columns + 5), nan);
@@ -67,6 +68,10 @@ private:
   void put(std::size_t i, float value) {
     if (type == dtype::i8) {
       bytes[i] = static_cast<std::byte>(static_cast<int>(value * 127));
+      return;
+    }
+    if (type == dtype::f8_e4m3) {
+      bytes[i] = std::byte{f32_to_f8_e4m3(value * 448)};
       return;
     }
     const auto bits =

@@ -10,10 +10,10 @@ using namespace sluice::cuda;
 
 namespace {
 
-constexpr weight_form forms[] = {weight_form::bf16,   weight_form::f16,
-                                 weight_form::q8_0,   weight_form::q4_0,
-                                 weight_form::q4_k,   weight_form::q6_k,
-                                 weight_form::block8, weight_form::w8a8};
+constexpr weight_form forms[] = {
+    weight_form::bf16,   weight_form::f16,  weight_form::q8_0,
+    weight_form::q4_0,   weight_form::q4_k, weight_form::q6_k,
+    weight_form::block8, weight_form::w8a8, weight_form::fp8};
 
 constexpr std::size_t hopper_shared = 227u << 10;
 constexpr std::size_t ada_shared = 99u << 10;
@@ -58,6 +58,7 @@ BOOST_AUTO_TEST_CASE(slices_depend_on_the_shape_of_the_weight) {
       {weight_form::q4_0, 256, 288, 2},     // and a bit
       {weight_form::q4_0, 256, 768, 2},     // three
       {weight_form::w8a8, 256, 1024, 2},    // groups of 512
+      {weight_form::fp8, 256, 1024, 2},     // the same
   };
   for (const auto& r : table)
     BOOST_TEST(matmul_slices(r.form, r.n, r.k) == r.slices,

@@ -12,7 +12,8 @@ using namespace sluice::test;
 
 namespace {
 
-constexpr dtype operand_types[] = {dtype::bf16, dtype::f16, dtype::i8};
+constexpr dtype operand_types[] = {dtype::bf16, dtype::f16, dtype::i8,
+                                   dtype::f8_e4m3};
 
 struct norm_fixture {
   cuda::stream work;
@@ -77,7 +78,7 @@ BOOST_AUTO_TEST_CASE(rows_are_those_of_the_oracle) {
 }
 
 BOOST_AUTO_TEST_CASE(rows_past_what_is_kept_are_read_again) {
-  for (const auto type : {dtype::bf16, dtype::i8})
+  for (const auto type : {dtype::bf16, dtype::i8, dtype::f8_e4m3})
     compare(type, 16384 + 48, true, uniform_floats(16384 + 48, 7));
 }
 
@@ -110,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_row_is_the_same_bytes_alone_and_in_a_batch) {
       cuda::rms_norm(args, work);
     }
     BOOST_TEST((together.bytes() == alone.bytes()));
-    if (type == dtype::i8)
+    if (is_scaled(type))
       BOOST_TEST(together.scales() == alone.scales());
   }
 }

@@ -65,7 +65,7 @@ struct copy_run {
     };
     copy(k, page_bytes());
     copy(v, page_bytes());
-    if (type == dtype::i8) {
+    if (is_scaled(type)) {
       copy(k_scales, page_heads());
       copy(v_scales, page_heads());
     }
@@ -86,7 +86,7 @@ struct copy_run {
 BOOST_AUTO_TEST_SUITE(cuda_page_copy)
 
 BOOST_AUTO_TEST_CASE(copies_whole_pages_and_nothing_else) {
-  for (const dtype type : {dtype::f16, dtype::bf16, dtype::i8})
+  for (const dtype type : {dtype::f16, dtype::bf16, dtype::i8, dtype::f8_e4m3})
     for (const std::int64_t page_tokens : {8, 16, 128})
       for (const std::int64_t head_dim : {32, 128}) {
         copy_run ours(type, page_tokens, head_dim);

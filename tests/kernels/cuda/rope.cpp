@@ -184,16 +184,18 @@ struct rope_run {
   std::vector<std::int64_t> slots = {47, 0, 16, 3, 31};
 };
 
-const dtype types[] = {dtype::f16, dtype::bf16, dtype::i8};
+const dtype types[] = {dtype::f16, dtype::bf16, dtype::i8, dtype::f8_e4m3};
 
 // The oracle rotates in double and rounds twice, to f32 and to the stored
 // type; the kernel rotates in f32. Where the two f32 straddle the middle of two
 // stored numbers they end one step apart: 2^-7 of a bf16, 2^-10 of an f16, 1 of
-// an int8.
+// an int8, 2^-3 of an f8_e4m3.
 bool are_neighbours(float a, float b, dtype type) {
   const float step = type == dtype::i8     ? 1
                      : type == dtype::bf16 ? std::fabs(b) * 0x1p-7f
-                                           : std::fabs(b) * 0x1p-10f + 0x1p-24f;
+                     : type == dtype::f8_e4m3
+                         ? std::fmax(std::fabs(b) * 0x1p-3f, 0x1p-9f)
+                         : std::fabs(b) * 0x1p-10f + 0x1p-24f;
   return std::fabs(a - b) <= step;
 }
 
@@ -228,7 +230,7 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_oracle) {
       BOOST_TEST(relative_difference(ours.cos_sin, expected.cos_sin) <= 1e-7,
                  what);
       auto rounded = expected.q;
-      const auto q_type = type == dtype::i8 ? dtype::f16 : type;
+      const auto q_type = is_scaled(type) ? dtype::f16 : type;
       std::vector<std::byte> packed(row_bytes(q_type, std::ssize(rounded)));
       quantize_row(q_type, rounded, packed.data());
       dequantize_row(q_type, packed.data(), rounded);
@@ -283,23 +285,24 @@ BOOST_AUTO_TEST_CASE(skipped_rows_store_nothing) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(int8_of_nothing_and_of_no_number) {
-  for (const float bad : {std::numeric_limits<float>::infinity(),
-                          -std::numeric_limits<float>::quiet_NaN()}) {
-    rope_run one({1, 2, 32, 0, rope_layout::half_split}, dtype::i8);
-    float* v = one.qkv.values.data() + 3 * 32;
-    std::fill_n(v, 32, 1e-31f);
-    v[32 + 17] = bad;
-    const auto out = one.run();
-    BOOST_TEST(out.v_scales[one.line(0, 0)] == 0.0f);
-    BOOST_TEST(std::isnan(out.v_scales[one.line(0, 1)]));
-    for (const std::int64_t head : {0, 1}) {
-      const auto* first = out.v.data() + one.line(0, head) * 32;
-      BOOST_TEST(std::all_of(first, first + 32,
-                             [](std::byte b) { return b == std::byte{0}; }));
+BOOST_AUTO_TEST_CASE(bytes_of_nothing_and_of_no_number) {
+  for (const dtype type : {dtype::i8, dtype::f8_e4m3})
+    for (const float bad : {std::numeric_limits<float>::infinity(),
+                            -std::numeric_limits<float>::quiet_NaN()}) {
+      rope_run one({1, 2, 32, 0, rope_layout::half_split}, type);
+      float* v = one.qkv.values.data() + 3 * 32;
+      std::fill_n(v, 32, -1e-31f);
+      v[32 + 17] = bad;
+      const auto out = one.run();
+      BOOST_TEST(out.v_scales[one.line(0, 0)] == 0.0f);
+      BOOST_TEST(std::isnan(out.v_scales[one.line(0, 1)]));
+      for (const std::int64_t head : {0, 1}) {
+        const auto* first = out.v.data() + one.line(0, head) * 32;
+        BOOST_TEST(std::all_of(first, first + 32,
+                               [](std::byte b) { return b == std::byte{0}; }));
+      }
+      BOOST_TEST(out.v_scales[one.line(1, 0)] > 0);
     }
-    BOOST_TEST(out.v_scales[one.line(1, 0)] > 0);
-  }
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_are_refused) {

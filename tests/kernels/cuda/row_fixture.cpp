@@ -16,7 +16,7 @@ namespace sluice::test {
 namespace {
 
 std::size_t element_bytes(dtype type) {
-  return type == dtype::i8 ? 1 : 2;
+  return is_scaled(type) ? 1 : 2;
 }
 
 std::vector<float> padded(const std::vector<float>& values,
@@ -33,6 +33,8 @@ std::vector<float> padded(const std::vector<float>& values,
 float step_of(dtype type, float wanted, float scale) {
   if (type == dtype::i8)
     return scale * 0.5f;
+  if (type == dtype::f8_e4m3)
+    return std::max(std::abs(wanted) * 0x1p-4f, scale * 0x1p-10f);
   return std::abs(wanted) * (type == dtype::bf16 ? 0x1p-8f : 0x1p-11f);
 }
 
@@ -98,7 +100,7 @@ cuda::operand device_operand::view(std::int64_t first,
   const auto skipped =
       static_cast<std::size_t>(first * columns_) * element_bytes(type_);
   return {.data = data_.data() + skipped,
-          .scales = type_ == dtype::i8 ? scales_.data() + first : nullptr,
+          .scales = is_scaled(type_) ? scales_.data() + first : nullptr,
           .type = type_,
           .rows = count,
           .columns = columns_};
@@ -109,8 +111,10 @@ std::vector<float> device_operand::values() const {
   const auto all_scales = scales_.values();
   std::vector<float> out(static_cast<std::size_t>(rows_ * columns_));
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (type_ == dtype::i8) {
-      out[i] = static_cast<float>(static_cast<std::int8_t>(data[i])) *
+    if (is_scaled(type_)) {
+      out[i] = (type_ == dtype::i8
+                    ? static_cast<float>(static_cast<std::int8_t>(data[i]))
+                    : f8_e4m3_to_f32(std::to_integer<std::uint8_t>(data[i]))) *
                all_scales[i / static_cast<std::size_t>(columns_)];
       continue;
     }
@@ -132,7 +136,7 @@ void check_rounded(const device_operand& out, const std::vector<float>& wanted,
     const std::span<const float> row{wanted.data() + first, width};
     const bool finite = std::all_of(row.begin(), row.end(),
                                     [](float x) { return std::isfinite(x); });
-    if (type == dtype::i8 && !finite) {
+    if (is_scaled(type) && !finite) {
       BOOST_TEST(std::isnan(scales[first / width]));
       continue;
     }

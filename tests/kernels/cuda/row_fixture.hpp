@@ -63,7 +63,8 @@ private:
 };
 
 /// Checks every element: half a step of its type from what is expected, and a
-/// little for the order of sums. A row of i8 with a NaN must have a NaN scale.
+/// little for the order of sums. A row of bytes with a NaN must have a NaN
+/// scale.
 void check_rounded(const device_operand& out, const std::vector<float>& wanted,
                    std::int64_t columns);
 

@@ -12,7 +12,8 @@ using namespace sluice::test;
 
 namespace {
 
-constexpr dtype operand_types[] = {dtype::bf16, dtype::f16, dtype::i8};
+constexpr dtype operand_types[] = {dtype::bf16, dtype::f16, dtype::i8,
+                                   dtype::f8_e4m3};
 
 struct swiglu_fixture {
   cuda::stream work;
@@ -45,7 +46,8 @@ BOOST_AUTO_TEST_CASE(rows_are_those_of_the_oracle) {
 }
 
 BOOST_AUTO_TEST_CASE(rows_past_what_is_kept_are_made_again) {
-  compare(dtype::i8, 16384 + 32, uniform_floats(16384 + 32, 2));
+  for (const auto type : {dtype::i8, dtype::f8_e4m3})
+    compare(type, 16384 + 32, uniform_floats(16384 + 32, 2));
 }
 
 BOOST_AUTO_TEST_CASE(rows_with_nans_and_of_nothing_stay_apart) {
@@ -71,7 +73,7 @@ BOOST_AUTO_TEST_CASE(a_row_is_the_same_bytes_alone_and_in_a_batch) {
       cuda::swiglu({gate.view(row, 1), up.view(row, 1), alone.view(row, 1)},
                    work);
     BOOST_TEST((together.bytes() == alone.bytes()));
-    if (type == dtype::i8)
+    if (is_scaled(type))
       BOOST_TEST(together.scales() == alone.scales());
   }
 }

@@ -27,10 +27,11 @@ BOOST_AUTO_TEST_CASE(it_holds_for_every_cache_type_and_page_size) {
   check_contract({}, on_gpu(16, dtype::f16), {1});
   check_contract({}, on_gpu(8, dtype::bf16), {2});
   check_contract({.head_dim = 32}, on_gpu(32, dtype::i8), {3});
+  check_contract({.head_dim = 32}, on_gpu(16, dtype::f8_e4m3), {6});
 }
 
 BOOST_AUTO_TEST_CASE(it_holds_for_every_weight_type) {
-  for (const auto type : {dtype::f16, dtype::q8_0, dtype::q4_0})
+  for (const auto type : {dtype::f16, dtype::q8_0, dtype::q4_0, dtype::fp8})
     check_contract({.type = type}, on_gpu(16, dtype::f16), {4});
 }
 

@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(it_holds_for_every_page_size) {
 }
 
 BOOST_AUTO_TEST_CASE(it_holds_for_every_cache_type) {
-  for (const auto type : {dtype::f32, dtype::bf16, dtype::i8})
+  for (const auto type : {dtype::f32, dtype::bf16, dtype::i8, dtype::f8_e4m3})
     check({}, {.isa = detect(), .kv_type = type}, {6, 7});
 }
 

@@ -88,7 +88,7 @@ struct moving_fixture {
 BOOST_AUTO_TEST_SUITE(page_moves)
 
 BOOST_AUTO_TEST_CASE(a_copy_is_as_good_as_computing) {
-  for (const auto kv_type : {dtype::f16, dtype::i8}) {
+  for (const auto kv_type : {dtype::f16, dtype::i8, dtype::f8_e4m3}) {
     moving_fixture lane{kv_type};
     const auto first = start_of(1);
     const auto expected = lane.begin(first, generated);
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(a_copy_is_as_good_as_computing) {
 }
 
 BOOST_AUTO_TEST_CASE(a_swapped_sequence_goes_on_as_if_nothing_were) {
-  for (const auto kv_type : {dtype::bf16, dtype::i8}) {
+  for (const auto kv_type : {dtype::bf16, dtype::i8, dtype::f8_e4m3}) {
     moving_fixture quiet{kv_type};
     const auto start = start_of(1);
     const auto expected = quiet.begin(start, generated);

@@ -104,6 +104,46 @@ BOOST_AUTO_TEST_CASE(int8_with_scales_is_what_the_loader_makes) {
                   static_cast<std::size_t>(a.rows) * a.row_stride_bytes) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(fp8_is_what_the_loader_makes) {
+  const temporary_directory folder;
+  const auto path = folder.path() / "pebble-fp8";
+  const auto summary =
+      quantize(pebble, path, {.recipe = find_recipe("fp8"), .threads = 2});
+  BOOST_TEST(summary.tensors.at("fp8") == 28u);
+  const auto stored = load_model(path, {.fp8 = true});
+  const auto converted =
+      load_model(pebble, {.weight_type = dtype::fp8, .fp8 = true});
+  const auto& a = stored->tensors.layers[2].down;
+  const auto& b = converted->tensors.layers[2].down;
+  BOOST_TEST((a.type == dtype::fp8));
+  BOOST_REQUIRE_EQUAL(a.rows, b.rows);
+  BOOST_TEST(
+      std::memcmp(a.data, b.data,
+                  static_cast<std::size_t>(a.rows) * a.row_stride_bytes) == 0);
+  const auto plain = load_model(pebble);
+  BOOST_TEST((stored->tensors.embed.type == plain->tensors.embed.type));
+  const std::string text = "On 2022-07-23 two bottles for 45,20 euros\n=>";
+  BOOST_TEST((stored->text->encode(text) == plain->text->encode(text)));
+  BOOST_TEST((stored->arch.eos == plain->arch.eos));
+}
+
+BOOST_AUTO_TEST_CASE(fp8_of_what_cannot_be_is_refused) {
+  const temporary_directory folder;
+  const quantize_options options{.recipe = find_recipe("fp8")};
+  const auto path = folder.path() / "out";
+  check_refused("gguf", model_fault::unsupported, [&] {
+    quantize(tests_folder / "models/pebble-f16.gguf", path, options);
+  });
+  quantize(pebble, path, options);
+  check_refused("twice", model_fault::unsupported,
+                [&] { quantize(path, folder.path() / "again", options); });
+  check_refused("in the way", model_fault::io,
+                [&] { quantize(pebble, path, options); });
+  check_refused("nowhere", model_fault::io,
+                [&] { quantize(pebble, "/proc/no/such/place", options); });
+  BOOST_TEST(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(keys_of_a_gguf_file_are_carried_over) {
   small_model small;
   small.texts["general.name"] = "tiny";

@@ -67,7 +67,7 @@ private:
     const auto heads =
         static_cast<std::size_t>(one.pages * page_tokens * one.kv_heads);
     const auto half = heads * row_bytes(one.type, one.head_dim);
-    const auto scales = one.type == dtype::i8 ? heads * sizeof(float) : 0;
+    const auto scales = is_scaled(one.type) ? heads * sizeof(float) : 0;
     cache_bytes_ = 2 * (half + scales);
     const auto count =
         std::max<std::uint64_t>(2, beyond_caches() / cache_bytes_);

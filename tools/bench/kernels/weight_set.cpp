@@ -53,12 +53,14 @@ void pack(const matrix_view& from, const matrix_view& to, std::byte* data,
       });
 }
 
-/// Rows of int8, each with its scale behind it.
-void fill_w8a8(std::span<std::byte> out, std::int64_t columns,
-               std::uint64_t key) {
-  random_weights random{dtype::i8, spread, key};
-  const auto scale = random_weights::i8_scale(spread);
-  const auto values = static_cast<std::size_t>(columns);
+/// Rows of bytes, each with its scale behind it.
+void fill_scaled(const matrix_view& rows, std::span<std::byte> out,
+                 std::uint64_t key) {
+  const bool integers = rows.type == dtype::w8a8;
+  random_weights random{integers ? dtype::i8 : dtype::f8_e4m3, spread, key};
+  const auto scale = integers ? random_weights::i8_scale(spread)
+                              : random_weights::f8_scale(spread);
+  const auto values = static_cast<std::size_t>(rows.columns);
   for (std::size_t at = 0; at < out.size(); at += values + sizeof scale) {
     random.fill(out.subspan(at, values));
     std::memcpy(&out[at + values], &scale, sizeof scale);
@@ -67,8 +69,8 @@ void fill_w8a8(std::span<std::byte> out, std::int64_t columns,
 
 void fill_rows(const matrix_view& rows, std::span<std::byte> out,
                std::uint64_t key) {
-  if (rows.type == dtype::w8a8)
-    return fill_w8a8(out, rows.columns, key);
+  if (rows.type == dtype::w8a8 || rows.type == dtype::fp8)
+    return fill_scaled(rows, out, key);
   random_weights{rows.type, spread, key}.fill(out);
 }
 

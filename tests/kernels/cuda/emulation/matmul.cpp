@@ -14,7 +14,7 @@ BOOST_AUTO_TEST_SUITE(cuda_matmul_emulated)
 // Both kernels, with and without blocks that share a tile.
 BOOST_AUTO_TEST_CASE(the_order_of_turns_changes_nothing) {
   for (const auto type : {dtype::bf16, dtype::q4_0, dtype::q4_k, dtype::q6_k,
-                          dtype::q5_1, dtype::w8a8})
+                          dtype::q5_1, dtype::w8a8, dtype::fp8})
     for (const std::int64_t m : {3, 20, 70}) {
       const matmul_problem one{type, m, 24, 1280};
       for (const bool shared : {true, false}) {

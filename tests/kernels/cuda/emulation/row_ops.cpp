@@ -28,11 +28,11 @@ struct turn_fixture {
       const device_operand out{work, type, 2, 1040};
       op(out.view());
       all.push_back(out.bytes());
-      if (type == dtype::i8)
+      if (is_scaled(type))
         scales.push_back(out.scales());
     }
     BOOST_TEST((all[0] == all[1] && all[0] == all[2]));
-    if (type == dtype::i8)
+    if (is_scaled(type))
       BOOST_TEST((scales[0] == scales[1] && scales[0] == scales[2]));
   }
 };
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(norm) {
   const auto values = uniform_floats(2 * 1040, 1);
   const device_matrix update{work, 1040, uniform_floats(2 * 1040, 2)};
   const device_array<float> weight{work, uniform_floats(1040, 3)};
-  for (const auto type : {dtype::bf16, dtype::i8})
+  for (const auto type : {dtype::bf16, dtype::i8, dtype::f8_e4m3})
     check_turns(type, [&](cuda::operand out) {
       const device_matrix x{work, 1040, values};
       cuda::rms_norm({x.view(), update.view(), weight.data(), 1e-6f, out},
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(norm) {
 
 BOOST_AUTO_TEST_CASE(swiglu) {
   const device_matrix x{work, 1040, uniform_floats(2 * 1040, 1)};
-  for (const auto type : {dtype::f16, dtype::i8})
+  for (const auto type : {dtype::f16, dtype::i8, dtype::f8_e4m3})
     check_turns(type, [&](cuda::operand out) {
       cuda::swiglu({x.view(), x.view(), out}, work);
     });

@@ -6,6 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -109,6 +110,20 @@ void integer_kernel(const std::uint32_t* a, const std::uint32_t* b,
     d[(group + i / 2 * 8) * 8 + part * 2 + i % 2] = sums[i];
 }
 
+// As int8, of 8-bit floats.
+void float8_kernel(const std::uint32_t* a, const std::uint32_t* b, float* d) {
+  const int group = lane() / 4;
+  const int part = lane() % 4;
+  const std::uint32_t left[4] = {a[group * 8 + part], a[(group + 8) * 8 + part],
+                                 a[group * 8 + part + 4],
+                                 a[(group + 8) * 8 + part + 4]};
+  const std::uint32_t right[2] = {b[group * 8 + part], b[group * 8 + part + 4]};
+  float sums[4] = {};
+  multiply_e4m3(sums, left, right);
+  for (int i = 0; i < 4; ++i)
+    d[(group + i / 2 * 8) * 8 + part * 2 + i % 2] = sums[i];
+}
+
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(simt, simt_fixture)
@@ -207,6 +222,40 @@ BOOST_AUTO_TEST_CASE(integer_products_have_the_layouts_of_tensor_cores) {
         sum += a[row * 32 + k] * b[column * 32 + k];
       BOOST_TEST(d[row * 8 + column] == sum);
     }
+}
+
+BOOST_AUTO_TEST_CASE(products_of_f8_have_the_layouts_of_tensor_cores) {
+  std::vector<std::uint8_t> a(16 * 32);
+  std::vector<std::uint8_t> b(8 * 32);
+  for (std::size_t i = 0; i < a.size(); ++i)
+    a[i] = f32_to_f8_e4m3(static_cast<float>(i * 37 % 17) - 8);
+  for (std::size_t i = 0; i < b.size(); ++i)
+    b[i] = f32_to_f8_e4m3(static_cast<float>(i * 91 % 13) / 8 - 0.75f);
+  std::vector<float> d(128);
+  run({.threads = 32}, float8_kernel,
+      reinterpret_cast<const std::uint32_t*>(a.data()),
+      reinterpret_cast<const std::uint32_t*>(b.data()), d.data());
+  for (std::size_t row = 0; row < 16; ++row)
+    for (std::size_t column = 0; column < 8; ++column) {
+      float sum = 0;
+      for (std::size_t k = 0; k < 32; ++k)
+        sum += f8_e4m3_to_f32(a[row * 32 + k]) *
+               f8_e4m3_to_f32(b[column * 32 + k]);
+      BOOST_TEST(d[row * 8 + column] == sum);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(f8_pairs_are_rounded_and_widened) {
+  for (int low = 0; low < 256; ++low) {
+    const auto high = static_cast<std::uint8_t>(low * 7);
+    const auto pair = static_cast<std::uint16_t>(low | high << 8);
+    const auto wide = f16_pair_of_e4m3(pair);
+    const auto value = f8_e4m3_to_f32(static_cast<std::uint8_t>(low));
+    const auto first = f16_to_f32(static_cast<std::uint16_t>(wide));
+    BOOST_TEST((first == value || (std::isnan(first) && std::isnan(value))));
+    if (value == value && high % 128 != 127)
+      BOOST_TEST(e4m3_pair(value, f8_e4m3_to_f32(high)) == pair);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_recorded_graph_runs_when_it_is_told) {
