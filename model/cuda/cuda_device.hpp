@@ -36,6 +36,9 @@ public:
   make_lane(std::shared_ptr<const loaded_model> model,
             const lane_options& options) override;
 
+  /// A thread begins with the first GPU, whichever the others have.
+  void pin_caller() const override { cuda::use_device(options_.index); }
+
 private:
   cuda::memory_plan plan(const loaded_model& model,
                          const lane_options& options) const;
