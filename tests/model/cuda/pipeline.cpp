@@ -24,12 +24,10 @@ device_maker on_gpu(bool graphs) {
 BOOST_AUTO_TEST_SUITE(cuda_pipeline)
 
 BOOST_AUTO_TEST_CASE(results_are_those_of_one_step_at_a_time) {
-  for (const std::uint32_t seed : {1u, 2u}) {
-    const auto script = random_script(tiny_model({}), seed, 40);
-    const auto expected = run_one_by_one(script, on_gpu(false));
-    expect_same(expected, run_pipelined(script, on_gpu(false)));
-    expect_same(expected, run_pipelined(script, on_gpu(true)));
-  }
+  const auto script = random_script(tiny_model({}), 1, 40);
+  const auto expected = run_one_by_one(script, on_gpu(false));
+  expect_same(expected, run_pipelined(script, on_gpu(false)));
+  expect_same(expected, run_pipelined(script, on_gpu(true)));
 }
 
 // A token that is not there fails the rows that were to go on with it.

@@ -26,7 +26,7 @@ struct late_device {
 BOOST_AUTO_TEST_SUITE(cuda_late)
 
 BOOST_AUTO_TEST_CASE(a_device_that_is_always_late_gives_the_same_results) {
-  for (const std::uint32_t seed : {4u, 5u, 6u}) {
+  for (const std::uint32_t seed : {4u, 5u}) {
     const auto script = random_script(tiny_model({}), seed, 40);
     const auto expected = run_one_by_one(script, device);
     const late_device late;
