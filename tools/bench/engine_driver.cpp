@@ -56,6 +56,7 @@ std::shared_ptr<const loaded_model> model_of(const driver_options& options,
   load_options loading;
   loading.progress = progress;
   loading.packing = engine.packing();
+  loading.fp8 = engine.multiplies_fp8();
   loading.weight_type = options.weight_type;
   return load_model(options.model, loading);
 }

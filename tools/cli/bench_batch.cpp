@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "memory/kv_layout.hpp"
 #include "tools/bench/batch_bench.hpp"
 #include "tools/bench/svg_plot.hpp"
 #include "tools/cli/bench_commands.hpp"
@@ -111,7 +112,7 @@ json report_json(const bench::batch_plan& plan,
                   {"n_threads", report.where.threads},
                   {"weight_bytes", report.where.weight_bytes},
                   {"mode", mode_of(plan)},
-                  {"kv_type", name(plan.kv_type)},
+                  {"kv_type", kv_type_name(plan.kv_type)},
                   {"step_tokens", plan.step_tokens},
                   {"rounds", plan.rounds},
                   {"rows", json::array()}});
