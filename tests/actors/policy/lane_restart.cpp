@@ -155,7 +155,8 @@ BOOST_AUTO_TEST_CASE(siblings_share_the_prompt_again) {
     lane.enter(wish.sequence, wish.most_cached);
   }
   lane.append(1, 51);
-  const auto* row = row_of(plan(), 2);
+  const auto draft = plan();
+  const auto* row = row_of(draft, 2);
   BOOST_REQUIRE(row);
   BOOST_TEST(row->start == 20u);
 }
