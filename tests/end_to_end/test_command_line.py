@@ -68,6 +68,10 @@ class CommandLineTest(unittest.TestCase):
             "--prompt", row["prompt"], "--temperature", 0, model=output
         )
         self.assertEqual(answer.stdout.strip(), row["answer"])
+        wrong = self.folder / "pebble.gguf"
+        refused = self.quantize("--model", PEBBLE, "--type", "fp8", "-o", wrong)
+        self.assert_one_line_error(refused, "GGUF files hold no fp8")
+        self.assertFalse(wrong.exists())
         again = self.quantize("--model", PEBBLE, "--type", "fp8", "-o", output)
         self.assert_one_line_error(again, "it exists")
 

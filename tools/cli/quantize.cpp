@@ -44,6 +44,10 @@ void check_output(const quantize_flags& flags) {
   const fs::path path{flags.output};
   std::error_code ignored;
   if (recipe_of(flags).most == dtype::fp8) {
+    if (path.extension() == ".gguf")
+      throw client::bad_request{flags.output +
+                                ": GGUF files hold no fp8, which is written "
+                                "as a directory; name one without .gguf"};
     if (fs::exists(path, ignored))
       throw client::bad_request{flags.output +
                                 ": it exists, and fp8 is written as a "
