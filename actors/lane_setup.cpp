@@ -163,7 +163,7 @@ lane_setup load_lane(const config::config& configuration,
                              ": the model has no tokenizer; put its "
                              "tokenizer.json beside config.json"};
   setup.lane = setup.device->add_lane(
-      model, room_of(configuration, *setup.device, *model));
+      model, room_of(configuration, *setup.device, *model), options.progress);
   setup.facts = setup.device->facts(setup.lane);
   setup.family = model->arch.family;
   setup.profile = {.lane = setup.lane,

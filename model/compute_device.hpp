@@ -115,11 +115,12 @@ public:
   }
 
   /// Takes memory for a lane, whose weights it may copy.
+  /// @param progress  of that copy, from the calling thread; may be empty.
   /// @throws contract_violation for impossible options, memory_error if the
   ///         memory cannot be had.
   virtual std::unique_ptr<lane_device>
   make_lane(std::shared_ptr<const loaded_model> model,
-            const lane_options& options) = 0;
+            const lane_options& options, const progress_fn& progress) = 0;
 
   /// Binds the calling thread, which will run the steps, to a CPU, and undoes
   /// it; nothing where that does not matter.

@@ -88,7 +88,8 @@ std::string cpu_device::name() const {
 
 std::unique_ptr<lane_device>
 cpu_device::make_lane(std::shared_ptr<const loaded_model> model,
-                      const lane_options& options) {
+                      const lane_options& options,
+                      const progress_fn& /*nothing is copied*/) {
   return std::make_unique<cpu_lane>(std::move(model), options, *ops_, pool_);
 }
 

@@ -25,7 +25,7 @@ public:
   const weight_packing* packing() const override { return &ops_->packing; }
   std::unique_ptr<lane_device>
   make_lane(std::shared_ptr<const loaded_model> model,
-            const lane_options& options) override;
+            const lane_options& options, const progress_fn& progress) override;
   void pin_caller() const override { pool_.pin_caller(); }
   void unpin_caller() const override { pool_.unpin_caller(); }
 

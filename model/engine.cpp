@@ -21,8 +21,9 @@ engine::engine(const engine_options& options)
     : engine{std::make_unique<cpu_device>(options)} {}
 
 std::uint32_t engine::add_lane(std::shared_ptr<const loaded_model> model,
-                               const lane_options& options) {
-  lanes_.push_back(std::make_unique<lane>(model, options, *device_));
+                               const lane_options& options,
+                               const progress_fn& progress) {
+  lanes_.push_back(std::make_unique<lane>(model, options, *device_, progress));
   hosted_.push_back({std::move(model), options});
   return lanes() - 1;
 }

@@ -42,9 +42,11 @@ public:
   }
 
   /// Hosts one more model. Plans name lanes by the returned number, from 0 up.
+  /// @param progress  as compute_device::make_lane(), this time only.
   /// @throws contract_violation, memory_error if the KV store is impossible.
   std::uint32_t add_lane(std::shared_ptr<const loaded_model> model,
-                         const lane_options& options);
+                         const lane_options& options,
+                         const progress_fn& progress = {});
 
   /// Starts one plan; on a device that works by itself its work goes on after
   /// the call, so that the next plan can be started meanwhile. A mistake in a

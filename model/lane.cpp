@@ -39,9 +39,11 @@ std::string no_token_text(std::uint64_t sequence, std::uint64_t plan,
 } // namespace
 
 lane::lane(std::shared_ptr<const loaded_model> model,
-           const lane_options& options, compute_device& device)
+           const lane_options& options, compute_device& device,
+           const progress_fn& progress)
     : options_{options}, model_{std::move(model)}, device_{device.make_lane(
-                                                       model_, options)},
+                                                       model_, options,
+                                                       progress)},
       flights_{flight{limits_of(arch(), options)},
                flight{limits_of(arch(), options)}},
       device_name_{device.name()} {

@@ -39,10 +39,11 @@ struct lane_facts {
 /// plan can be made before the result of the plan before it is known.
 class lane {
 public:
+  /// @param progress  as compute_device::make_lane().
   /// @throws contract_violation for impossible options, memory_error if the
   ///         KV store or the scratch memory cannot be had.
   lane(std::shared_ptr<const loaded_model> model, const lane_options& options,
-       compute_device& device);
+       compute_device& device, const progress_fn& progress = {});
 
   /// Starts one plan: sequences leave, pages move, sequences join, page tables
   /// grow, all rows go through one forward pass. A row that breaks a rule

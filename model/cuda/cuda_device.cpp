@@ -57,13 +57,15 @@ cuda::memory_plan cuda_device::plan(const loaded_model& model,
 
 std::unique_ptr<lane_device>
 cuda_device::make_lane(std::shared_ptr<const loaded_model> model,
-                       const lane_options& options) {
+                       const lane_options& options,
+                       const progress_fn& progress) {
   const auto memory = plan(*model, options);
   return make_cuda_lane(std::move(model), options,
                         {.options = options_,
                          .memory = memory,
                          .stream = stream_,
-                         .timeline = timeline_});
+                         .timeline = timeline_},
+                        progress);
 }
 
 } // namespace sluice

@@ -34,7 +34,7 @@ public:
                   const lane_options& options) const override;
   std::unique_ptr<lane_device>
   make_lane(std::shared_ptr<const loaded_model> model,
-            const lane_options& options) override;
+            const lane_options& options, const progress_fn& progress) override;
 
   /// A thread begins with the first GPU, whichever the others have.
   void pin_caller() const override { cuda::use_device(options_.index); }

@@ -85,13 +85,14 @@ public:
 class cuda_lane : public lane_device {
 public:
   cuda_lane(std::shared_ptr<const loaded_model> model,
-            const lane_options& options, const cuda_place& place)
+            const lane_options& options, const cuda_place& place,
+            const progress_fn& progress)
       : model_{std::move(model)}, place_{place}, memory_{place.memory,
                                                          {arch(), options,
                                                           place.options.mode}},
         transformer_{arch(),
                      upload_weights(*model_, memory_.weights,
-                                    {.threads = place.options.threads},
+                                    {place.options.threads, progress},
                                     place.stream),
                      place.options.mode},
         cache_{shape_of(arch(), options), options.host_slots, memory_.pages},
@@ -250,8 +251,10 @@ cuda::memory_wishes cuda_lane_wishes(const loaded_model& model,
 
 std::unique_ptr<lane_device>
 make_cuda_lane(std::shared_ptr<const loaded_model> model,
-               const lane_options& options, const cuda_place& place) {
-  return std::make_unique<cuda_lane>(std::move(model), options, place);
+               const lane_options& options, const cuda_place& place,
+               const progress_fn& progress) {
+  return std::make_unique<cuda_lane>(std::move(model), options, place,
+                                     progress);
 }
 
 } // namespace sluice

@@ -27,9 +27,11 @@ cuda::memory_wishes cuda_lane_wishes(const loaded_model& model,
 /// A lane in a GPU's memory. What it starts goes into the stream and is not
 /// waited for, but where the choice of tokens does not fit one slice, or an
 /// observer wants to see logits.
+/// @param progress  of the weights' way up; may be empty.
 /// @throws contract_violation, cuda::out_of_device_memory, cuda::device_error.
 std::unique_ptr<lane_device>
 make_cuda_lane(std::shared_ptr<const loaded_model> model,
-               const lane_options& options, const cuda_place& place);
+               const lane_options& options, const cuda_place& place,
+               const progress_fn& progress);
 
 } // namespace sluice

@@ -88,7 +88,8 @@ public:
   std::string name() const override { return "log"; }
   const weight_packing* packing() const override { return nullptr; }
   std::unique_ptr<lane_device> make_lane(std::shared_ptr<const loaded_model>,
-                                         const lane_options&) override {
+                                         const lane_options&,
+                                         const progress_fn&) override {
     return std::make_unique<logging_lane>(log_);
   }
 

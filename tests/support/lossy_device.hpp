@@ -86,9 +86,9 @@ public:
   }
   std::unique_ptr<lane_device>
   make_lane(std::shared_ptr<const loaded_model> model,
-            const lane_options& options) override {
+            const lane_options& options, const progress_fn& progress) override {
     return std::make_unique<lossy_lane>(
-        inner_->make_lane(std::move(model), options), script_);
+        inner_->make_lane(std::move(model), options, progress), script_);
   }
   void pin_caller() const override { inner_->pin_caller(); }
   void unpin_caller() const override { inner_->unpin_caller(); }

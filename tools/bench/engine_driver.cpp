@@ -77,7 +77,7 @@ engine_driver::engine_driver(driver_options options,
   lane.kv_type = options_.kv_type;
   lane.kv_pages = options_.sequences * pages_of(options_.tokens_each);
   lane.max_step_tokens = std::max(options_.step_tokens, options_.sequences);
-  lane_ = engine_->add_lane(model, lane);
+  lane_ = engine_->add_lane(model, lane, progress);
   work_ = step_work{*model, lane};
   engine_->pin_caller(); // after loading, which starts threads
 }

@@ -116,6 +116,8 @@ void progress_bar::start_from(std::uint64_t done) {
 
 void progress_bar::update(std::uint64_t done, std::uint64_t total) {
   const auto now = clock::now();
+  if (done == 0)
+    began_ = now; // weights that are read and then sent begin twice
   if (!visible_ || now - drawn_at_ < redraw_interval)
     return;
   drawn_at_ = now;

@@ -54,6 +54,20 @@ BOOST_AUTO_TEST_CASE(more_pages_than_fit_are_refused_when_the_lane_is_made) {
   device.add_lane(tiny_model({}), {.kv_pages = 8}); // it can be tried again
 }
 
+BOOST_AUTO_TEST_CASE(the_way_of_the_weights_is_told_from_nothing_to_all) {
+  engine device{std::make_unique<cuda_device>(cuda_options{})};
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
+  device.add_lane(tiny_model({}), {.kv_pages = 8},
+                  [&](std::uint64_t done, std::uint64_t total) {
+                    told.emplace_back(done, total);
+                  });
+  BOOST_REQUIRE(told.size() > 2u);
+  BOOST_TEST(std::ranges::is_sorted(told));
+  BOOST_TEST(told.front().first == 0u);
+  BOOST_TEST(told.back().first == device.facts(0).weight_bytes);
+  BOOST_TEST(told.back().second == told.back().first);
+}
+
 BOOST_AUTO_TEST_CASE(the_pages_that_are_said_to_fit_do) {
   const cuda_options options{.memory_percent = 10};
   cuda_device device{options};
@@ -62,9 +76,11 @@ BOOST_AUTO_TEST_CASE(the_pages_that_are_said_to_fit_do) {
   const auto page = kv_page_bytes(shape_of(model->arch, lane));
   const auto bytes = device.kv_bytes_beside(*model, lane).value();
   lane.kv_pages = static_cast<std::uint32_t>(bytes / page);
-  BOOST_TEST(device.make_lane(model, lane)->bytes().kv == lane.kv_pages * page);
+  BOOST_TEST(device.make_lane(model, lane, {})->bytes().kv ==
+             lane.kv_pages * page);
   ++lane.kv_pages;
-  BOOST_CHECK_THROW(device.make_lane(model, lane), cuda::out_of_device_memory);
+  BOOST_CHECK_THROW(device.make_lane(model, lane, {}),
+                    cuda::out_of_device_memory);
 }
 
 BOOST_AUTO_TEST_CASE(what_no_slice_holds_is_chosen_in_slices) {
