@@ -17,8 +17,8 @@ std::unique_ptr<compute_device> device() {
 }
 
 struct late_device {
-  late_device() { cuda::emulation::work_late(true); }
-  ~late_device() { cuda::emulation::work_late(false); }
+  late_device() { cuda::emulation::set_pace(cuda::emulation::pace::as_needed); }
+  ~late_device() { cuda::emulation::set_pace(cuda::emulation::pace::at_once); }
 };
 
 } // namespace
