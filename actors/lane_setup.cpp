@@ -101,10 +101,15 @@ lane_options room_of(const config::config& configuration, const engine& device,
                                           .pages = 1,
                                           .page_tokens = options.page_tokens,
                                           .type = options.kv_type});
-  // More pages than all sequences can fill are of use to a cache only.
   const auto fillable =
       std::uint64_t{configuration.scheduling.max_sequences} *
       ((arch.context + options.page_tokens - 1) / options.page_tokens);
+  // Nobody swaps more than all that runs. A GPU has room for swapped pages on
+  // their way, too, so it is told before it says what is left.
+  options.host_slots = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      {configuration.memory.swap_bytes.count / page_bytes, 4 * fillable,
+       UINT32_MAX}));
+  // More pages than all sequences can fill are of use to a cache only.
   const auto useful =
       configuration.memory.prefix_cache ? 4 * fillable : fillable;
   const auto bytes = device.kv_bytes_beside(model, options)
@@ -118,10 +123,6 @@ lane_options room_of(const config::config& configuration, const engine& device,
                              "on a GPU"};
   options.kv_pages =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(pages, UINT32_MAX));
-  // Nobody swaps more than all that runs.
-  options.host_slots = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-      {configuration.memory.swap_bytes.count / page_bytes, 4 * fillable,
-       UINT32_MAX}));
   return options;
 }
 

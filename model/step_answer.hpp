@@ -53,7 +53,7 @@ struct step_times {
   std::chrono::nanoseconds compute{};  // inside it, all in all
   std::chrono::nanoseconds kernels{};  // forward pass and logits
   std::chrono::nanoseconds sampling{}; // logits to tokens
-  std::chrono::nanoseconds moves{};    // pages copied, swapped
+  std::chrono::nanoseconds moves{};    // until its pages had been moved
 };
 
 /// What a step gave. Used again for every step, it keeps its memory.

@@ -16,7 +16,7 @@ struct memory_wishes {
   double gpu_fraction = 0.9;       // memory.gpu_fraction: of the whole device
   std::uint64_t weight_bytes = 0;  // of every lane on the device
   std::uint64_t scratch_bytes = 0; // activations, workspaces, device tables
-  std::uint64_t staging_bytes = 0; // where swapped pages and weights pass
+  std::uint64_t staging_bytes = 0; // where swapped pages pass
   std::uint64_t page_bytes = 0;    // of a KV page in all layers; 0: no cache
   std::uint64_t wanted_pages = 0;  // exactly so many; 0: as many as fit
   std::uint64_t least_pages = 1;   // fewer are of no use: the longest sequence

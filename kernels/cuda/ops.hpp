@@ -3,6 +3,7 @@
 
 #include "kernels/cuda/determinism.hpp"
 #include "kernels/cuda/device_weight.hpp"
+#include "kernels/cuda/page_moves.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/ops.hpp"
 #include "kernels/tensor.hpp"
@@ -177,13 +178,27 @@ std::size_t matmul_workspace_bytes(std::int64_t most_rows,
                                    determinism mode = determinism::strict);
 void matmul(const matmul_args& args, stream& in);
 
-/// Copies pages of the cache, K, V and scales of one layer.
-struct page_copy_args {
-  kv_view cache;
-  const std::uint32_t* from = nullptr; // [count], device memory
-  const std::uint32_t* to = nullptr;   // [count]; no page twice, none of `from`
-  std::int64_t count = 0;
+/// Where move_pages() takes pages from and puts them.
+enum class page_route : std::uint8_t {
+  within_cache,
+  to_slots,  // from the cache
+  from_slots // into the cache
 };
-void copy_pages(const page_copy_args& args, stream& in);
+
+/// Moves whole pages: all layers of K, V and their scales. A slot is a page in
+/// one piece, as for_each_page_part() gives it: per layer K, V and the scales
+/// of K and of V. The moves give what they give one after the other; as many as
+/// their order allows are one launch. No more is needed of the host than the
+/// call: the list goes along as a parameter.
+struct page_move_args {
+  kv_view first_layer;
+  std::int64_t layers = 1;
+  std::int64_t layer_bytes = 0; // from one layer to the next
+  std::byte* slots = nullptr;   // of no use within the cache; none of it is
+  std::int64_t slot_count = 0;  // memory of the cache
+  page_route route = page_route::within_cache;
+  std::span<const page_move> moves; // host memory; need not outlive the call
+};
+void move_pages(const page_move_args& args, stream& in);
 
 } // namespace sluice::cuda

@@ -18,56 +18,60 @@ const kv_shape& checked(const kv_shape& shape) {
 } // namespace
 
 cuda_cache::cuda_cache(const kv_shape& shape, std::uint32_t host_slots,
-                       std::span<std::byte> device)
-    : shape_{checked(shape)}, host_slots_{host_slots}, memory_{device},
-      host_{kv_page_bytes(shape) * host_slots} {}
+                       std::span<std::byte> device,
+                       std::span<std::byte> staging)
+    : shape_{checked(shape)}, host_slots_{host_slots}, memory_{device} {
+  if (host_slots > 0)
+    swaps_.emplace(pages(), kv_page_bytes(shape), host_slots, staging);
+}
 
 void cuda_cache::move_pages(const messages::StepPlan& plan, cuda::stream& in) {
+  read(plan);
+  if (swaps_) {
+    swaps_->out(out_, in);
+    swaps_->in(in_, in);
+  }
+  auto copies = pages();
+  copies.moves = copies_;
+  cuda::move_pages(copies, in);
+}
+
+void cuda_cache::wait() {
+  if (swaps_)
+    swaps_->wait();
+}
+
+// All of it, and checks it, before any of it is done.
+void cuda_cache::read(const messages::StepPlan& plan) {
   using messages::each;
+  const auto page = [this](page_id index) {
+    require(index < shape_.pages, "cuda_cache: there is no such page");
+    return index;
+  };
+  const auto slot = [this](std::uint32_t index) {
+    require(index < host_slots_, "cuda_cache: there is no such slot");
+    return index;
+  };
+  out_.clear();
+  in_.clear();
+  copies_.clear();
   each(plan.swaps_out(), [&](const messages::PageSwap* move) {
-    swap_out(move->page(), move->slot(), in);
+    out_.push_back({page(move->page()), slot(move->slot())});
   });
   each(plan.swaps_in(), [&](const messages::PageSwap* move) {
-    swap_in(move->page(), move->slot(), in);
+    in_.push_back({slot(move->slot()), page(move->page())});
   });
   each(plan.copies(), [&](const messages::PageCopy* move) {
-    copy(move->from(), move->to(), in);
+    if (page(move->from()) != page(move->to()))
+      copies_.push_back({move->from(), move->to()});
   });
 }
 
-std::byte* cuda_cache::slot(std::uint32_t index) const {
-  require(index < host_slots_, "cuda_cache: there is no such slot");
-  return host_.data() + index * kv_page_bytes(shape_);
-}
-
-void cuda_cache::swap_out(page_id page, std::uint32_t to, cuda::stream& in) {
-  auto* host = slot(to);
-  for_each_page_part(shape_, memory_.data(), page,
-                     [&](const std::byte* part, std::size_t size) {
-                       in.copy(host, part, size);
-                       host += size;
-                     });
-}
-
-void cuda_cache::swap_in(page_id page, std::uint32_t from, cuda::stream& in) {
-  const auto* host = slot(from);
-  for_each_page_part(shape_, memory_.data(), page,
-                     [&](std::byte* part, std::size_t size) {
-                       in.copy(part, host, size);
-                       host += size;
-                     });
-}
-
-void cuda_cache::copy(page_id from, page_id to, cuda::stream& in) {
-  require(to < shape_.pages, "cuda_cache: there is no such page");
-  if (from == to)
-    return;
-  for_each_page_part(
-      shape_, memory_.data(), from, [&](std::byte* part, std::size_t size) {
-        const auto distance = (std::ptrdiff_t{to} - std::ptrdiff_t{from}) *
-                              static_cast<std::ptrdiff_t>(size);
-        in.copy(part + distance, part, size);
-      });
+cuda::page_move_args cuda_cache::pages() const {
+  return {.first_layer = layer(0),
+          .layers = shape_.layers,
+          .layer_bytes = static_cast<std::int64_t>(kv_store_bytes(shape_) /
+                                                   shape_.layers)};
 }
 
 } // namespace sluice

@@ -15,8 +15,10 @@ struct cuda_options {
   int index = 0;   // of the GPU
   int threads = 1; // of the host, which lay weights out
   cuda::determinism mode = cuda::determinism::strict;
-  bool graphs = true;                // decode steps as recorded graphs
-  std::uint32_t memory_percent = 90; // of the GPU's, for all of a lane
+  bool graphs = true;                      // decode steps as recorded graphs
+  std::uint32_t memory_percent = 90;       // of the GPU's, for all of a lane
+  std::uint64_t staging_bytes = 64u << 20; // of it, most for swapped pages on
+                                           // their way
 };
 
 /// One GPU, with one stream. Lanes borrow it: the device outlives them.

@@ -59,8 +59,8 @@ struct work_bytes {
 class lane_memory {
 public:
   lane_memory(const cuda::memory_plan& plan, const work_bytes& work)
-      : pool_{static_cast<std::size_t>(plan.pool_bytes)}, weights{part(
-                                                              plan.weights)},
+      : pool_{static_cast<std::size_t>(plan.pool_bytes)},
+        weights{part(plan.weights)}, staging{part(plan.staging)},
         pages{part(plan.pages)}, scratch{part(
                                      {plan.scratch.offset, work.scratch})},
         input{part({plan.scratch.offset + work.scratch, work.input})},
@@ -76,6 +76,7 @@ private:
 
 public:
   std::span<std::byte> weights;
+  std::span<std::byte> staging;
   std::span<std::byte> pages;
   std::span<std::byte> scratch;
   std::span<std::byte> input;
@@ -95,7 +96,8 @@ public:
                                     {place.options.threads, progress},
                                     place.stream),
                      place.options.mode},
-        cache_{shape_of(arch(), options), options.host_slots, memory_.pages},
+        cache_{shape_of(arch(), options), options.host_slots, memory_.pages,
+               memory_.staging},
         scratch_{arch(), options.max_step_tokens, place.options.mode,
                  memory_.scratch, place.stream},
         input_{input_bounds(arch(), options), memory_.input},
@@ -143,10 +145,14 @@ private:
   void show(const device_step& step, const choice_slice& slice,
             const cuda::device_rows& logits, const logits_observer& observer);
 
-  // The stream's own error is met by whoever waits for a step.
+  // A stream's own error is met by whoever waits for a step.
   void drain() noexcept {
     try {
       place_.stream.wait();
+    } catch (const std::exception&) {
+    }
+    try {
+      cache_.wait();
     } catch (const std::exception&) {
     }
   }
@@ -241,11 +247,14 @@ cuda::memory_wishes cuda_lane_wishes(const loaded_model& model,
                                      const cuda_options& device) {
   auto one_page = options;
   one_page.kv_pages = 1;
+  const auto page_bytes = kv_page_bytes(shape_of(model.arch, one_page));
   const work_bytes work{model.arch, options, device.mode};
   return {.gpu_fraction = device.memory_percent / 100.0,
           .weight_bytes = cuda_weight_bytes(model),
           .scratch_bytes = work.scratch + work.input + work.sampler,
-          .page_bytes = kv_page_bytes(shape_of(model.arch, one_page)),
+          .staging_bytes = cuda_swaps::staging_bytes(
+              page_bytes, options.host_slots, device.staging_bytes),
+          .page_bytes = page_bytes,
           .wanted_pages = options.kv_pages};
 }
 

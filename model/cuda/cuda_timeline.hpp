@@ -18,7 +18,9 @@ public:
     bool reached() const override { return done_.reached(); }
     void wait() const override { done_.wait(); }
 
-    /// The moves of its pages are in the stream, its kernels come next.
+    /// The moves of its pages that its kernels wait for are in the stream, its
+    /// kernels come next. Bytes that are on their way to the host or from there
+    /// beside other steps' kernels cost none of its time.
     void moved(cuda::stream& in) { moved_.record(in); }
     void ended(cuda::stream& in);
 

@@ -39,6 +39,13 @@ const bench::model_shape& shape_of(const std::string& text) {
                             "'; known are: " + known};
 }
 
+/// On one device or the other.
+std::vector<std::string> known_ops() {
+  auto all = bench::op_names();
+  all.emplace_back(bench::op_of_gpus);
+  return all;
+}
+
 bench::kernel_plan plan_of(const kernel_flags& flags) {
   auto plan = flags.plan;
   plan.isa = isa_of(flags.isa);
@@ -56,7 +63,7 @@ bench::kernel_plan plan_of(const kernel_flags& flags) {
     plan.types.push_back(parse_type(text));
   for (const auto& text : flags.cache_types)
     plan.cache_types.push_back(parse_cache_type(text));
-  const auto known = bench::op_names();
+  const auto known = known_ops();
   for (const auto& op : plan.ops)
     if (std::find(known.begin(), known.end(), op) == known.end())
       throw client::bad_request{"unknown op '" + op + "'; known are: " +
@@ -259,7 +266,7 @@ void add_bench_kernels(CLI::App& bench, int& code) {
                   "Layer of llama-1b, llama-8b or llama-70b; default "
                   "llama-1b");
   app->add_option("--ops", plan.ops,
-                  "Only these: " + CLI::detail::join(bench::op_names(), ", "))
+                  "Only these: " + CLI::detail::join(known_ops(), ", "))
       ->delimiter(',')
       ->type_name("OPS");
   app->add_flag("--each-matrix", plan.choice.each_matrix,

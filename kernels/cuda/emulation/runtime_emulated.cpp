@@ -16,7 +16,7 @@
 #include <vector>
 
 // runtime.hpp without a device: memory is the host's, and a stream does its
-// work when it is given, unless it records.
+// work when it is given, unless it records or a test wants it later.
 
 namespace sluice::cuda {
 namespace {
@@ -27,31 +27,64 @@ constexpr std::size_t alignment = 256;
 constexpr std::uint64_t total = std::uint64_t{1} << 32;
 using calls = std::vector<std::function<void()>>;
 
+/// Streams with work that they have put off wait for each other, so one thread
+/// at a time does any of it.
+std::recursive_mutex turn;
+
+std::atomic<std::uint64_t> dropped{0}; // calls
+
+std::atomic<emulation::pace> current_pace{emulation::pace::at_once};
+
 /// What native() gives: where calls are recorded, if they are, and what has
 /// been put off. Whoever waits does the work, in whatever thread.
-struct emulated_stream {
-  std::shared_ptr<calls> recording;
-  std::recursive_mutex mutex;
-  std::deque<std::function<void()>> put_off;
+class emulated_stream {
+public:
+  emulated_stream() {
+    const std::lock_guard lock{turn};
+    all.push_back(this);
+  }
+  ~emulated_stream() {
+    const std::lock_guard lock{turn};
+    std::erase(all, this);
+    dropped += put_off_.size();
+  }
+  emulated_stream(const emulated_stream&) = delete;
+  emulated_stream& operator=(const emulated_stream&) = delete;
 
   void add(std::function<void()> work) {
-    const std::lock_guard lock{mutex};
-    put_off.push_back(std::move(work));
+    const std::lock_guard lock{turn};
+    put_off_.push_back(std::move(work));
   }
 
   /// Works until `done` says so, or nothing is left.
   template <class Condition>
   void work_until(Condition done) {
-    const std::lock_guard lock{mutex};
-    while (!put_off.empty() && !done()) {
-      const auto next = std::move(put_off.front());
-      put_off.pop_front();
+    const std::lock_guard lock{turn};
+    while (!put_off_.empty() && !done()) {
+      const auto next = std::move(put_off_.front());
+      put_off_.pop_front();
       next();
     }
   }
-};
 
-std::atomic<bool> late{false};
+  /// The same, for the host.
+  template <class Condition>
+  void wait_until(Condition done) {
+    const std::lock_guard lock{turn};
+    if (current_pace == emulation::pace::others_first)
+      for (auto* other : all)
+        if (other != this)
+          other->work_until([] { return false; });
+    work_until(done);
+  }
+
+  std::shared_ptr<calls> recording;
+
+private:
+  static inline std::vector<emulated_stream*> all;
+
+  std::deque<std::function<void()>> put_off_;
+};
 
 constexpr auto never = ~std::uint64_t{0};
 
@@ -101,20 +134,18 @@ struct graph::impl {
 struct stream::impl : emulated_stream {};
 
 struct event::impl {
-  /// What the stream knows of it, too.
-  struct state {
+  /// One record() of it, which is reached once.
+  struct point {
+    emulated_stream* in;
     clock::time_point at{};
-    std::atomic<std::uint64_t> recorded{0};
-    std::atomic<std::uint64_t> passed{0};
-    emulated_stream* in = nullptr; // where it was recorded last
+    std::atomic<bool> reached{false};
 
-    bool reached() const { return passed >= recorded; }
-    void wait() const {
-      if (!reached())
-        in->work_until([this] { return reached(); });
+    explicit point(emulated_stream& stream) : in{&stream} {}
+    auto is_reached() const {
+      return [this] { return reached.load(); };
     }
   };
-  std::shared_ptr<state> of = std::make_shared<state>();
+  std::shared_ptr<point> last; // none: nobody waits for it
 };
 
 void emulation::enqueue(stream& on, std::function<void()> work) {
@@ -122,7 +153,7 @@ void emulation::enqueue(stream& on, std::function<void()> work) {
   if (state.recording)
     return state.recording->push_back(std::move(work));
   count_call();
-  late ? state.add(std::move(work)) : work();
+  current_pace == pace::at_once ? work() : state.add(std::move(work));
 }
 
 std::uint64_t emulation::calls() {
@@ -133,8 +164,12 @@ void emulation::lose_device_after(std::uint64_t calls) {
   device.lost_at = device.calls + calls;
 }
 
-void emulation::work_late(bool now) {
-  late = now;
+void emulation::set_pace(emulation::pace now) {
+  current_pace = now;
+}
+
+std::uint64_t emulation::calls_dropped() {
+  return dropped;
 }
 
 std::vector<device_facts> devices() {
@@ -175,7 +210,7 @@ void stream::fill(void* to, int byte, std::size_t bytes) {
 
 void stream::wait() {
   count_call();
-  impl_->work_until([] { return false; });
+  impl_->wait_until([] { return false; });
 }
 
 void stream::begin_recording() {
@@ -204,28 +239,35 @@ event::event() : impl_{std::make_unique<impl>()} {}
 event::~event() = default;
 
 void event::record(stream& in) {
-  auto& state = *impl_->of;
-  state.in = static_cast<emulated_stream*>(in.native());
-  emulation::enqueue(in, [of = impl_->of, number = ++state.recorded] {
-    of->at = clock::now();
-    of->passed = number;
+  auto point = std::make_shared<impl::point>(
+      *static_cast<emulated_stream*>(in.native()));
+  emulation::enqueue(in, [point] {
+    point->at = clock::now();
+    point->reached = true;
   });
+  impl_->last = std::move(point);
 }
 
 bool event::reached() const {
-  return impl_->of->reached();
+  return !impl_->last || impl_->last->reached;
 }
 
 void event::wait() const {
-  impl_->of->wait();
+  if (!reached())
+    impl_->last->in->wait_until(impl_->last->is_reached());
 }
 
+// For what is recorded now, whatever is recorded later.
 void event::delay(stream& in) const {
-  emulation::enqueue(in, [of = impl_->of] { of->wait(); });
+  emulation::enqueue(in, [point = impl_->last] {
+    if (point && !point->reached)
+      point->in->work_until(point->is_reached());
+  });
 }
 
 double event::seconds_since(const event& earlier) const {
-  return std::chrono::duration<double>(impl_->of->at - earlier.impl_->of->at)
+  return std::chrono::duration<double>(impl_->last->at -
+                                       earlier.impl_->last->at)
       .count();
 }
 

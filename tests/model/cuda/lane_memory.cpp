@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(the_pages_that_are_said_to_fit_do) {
   const cuda_options options{.memory_percent = 10};
   cuda_device device{options};
   const auto model = tiny_model({});
-  lane_options lane{.kv_pages = 1};
+  lane_options lane{.kv_pages = 1, .host_slots = 4};
   const auto page = kv_page_bytes(shape_of(model->arch, lane));
   const auto bytes = device.kv_bytes_beside(*model, lane).value();
   lane.kv_pages = static_cast<std::uint32_t>(bytes / page);

@@ -28,6 +28,10 @@ BOOST_AUTO_TEST_CASE(results_are_those_of_one_step_at_a_time) {
   const auto expected = run_one_by_one(script, on_gpu(false));
   expect_same(expected, run_pipelined(script, on_gpu(false)));
   expect_same(expected, run_pipelined(script, on_gpu(true)));
+  const auto narrow = [] { // more pages are swapped than its staging holds
+    return std::make_unique<cuda_device>(cuda_options{.staging_bytes = 1});
+  };
+  expect_same(expected, run_pipelined(script, narrow));
 }
 
 // A token that is not there fails the rows that were to go on with it.

@@ -9,6 +9,7 @@
 #include "tools/bench/gpu/attention_data.hpp"
 #include "tools/bench/gpu/gpu_probe.hpp"
 #include "tools/bench/gpu/layer_data.hpp"
+#include "tools/bench/gpu/page_data.hpp"
 
 namespace sluice::bench {
 namespace {
@@ -45,6 +46,9 @@ public:
     if (wanted("paged_attention"))
       for (const auto type : plan_.kernels.cache_types)
         attention(type);
+    if (wanted(op_of_gpus))
+      for (const auto type : plan_.kernels.cache_types)
+        page_moves(type);
     report_.limits = {.read = summarize(reads_),
                       .int8 = summarize(peaks_[peak_kind::int8]),
                       .bf16 = summarize(peaks_[peak_kind::bf16]),
@@ -172,6 +176,35 @@ private:
               .peak = peak_kind::bf16},
              [&](cuda::stream& in) { data.run(in); },
              {}});
+  }
+
+  // What crosses to the host has the device's memory as its limit here, too,
+  // and so a small part of it.
+  void page_moves(dtype cache_type) {
+    using cuda::page_route;
+    const pages_on_gpu data{plan_.kernels.choice.shape, cache_type,
+                            probe_.stream()};
+    const auto measure_way = [&](const char* way, double times,
+                                 start_op start) {
+      measure({{.op = op_of_gpus,
+                .type = std::string{name(cache_type)},
+                .shape = way,
+                .m = data.moved(),
+                .bytes = times * data.moved_bytes()},
+               std::move(start),
+               {}});
+    };
+    using kind = std::pair<const char*, page_route>;
+    for (const auto& [way, route] :
+         {kind{"page to page", page_route::within_cache},
+          kind{"page to slot", page_route::to_slots},
+          kind{"slot to page", page_route::from_slots}})
+      measure_way(
+          way, 2, // read and written
+          [&data, route = route](cuda::stream& in) { data.move(route, in); });
+    measure_way("slot to host", 1, [&](cuda::stream& in) { data.to_host(in); });
+    measure_way("host to slot", 1,
+                [&](cuda::stream& in) { data.from_host(in); });
   }
 
   const gpu_kernel_plan& plan_;

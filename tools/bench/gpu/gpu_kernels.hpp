@@ -12,6 +12,9 @@ struct gpu_kernel_plan {
   int index = 0; // of the GPU
 };
 
+/// What is measured there beside some of op_names(): whole KV pages that move.
+inline constexpr const char* op_of_gpus = "move_pages";
+
 /// Measures the kernels of a GPU: each op's rounds alternate with loops that
 /// show what the device can do at that moment. Times are the device's own.
 /// @param done  called after each row.
