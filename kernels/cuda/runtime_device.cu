@@ -66,6 +66,16 @@ void check_cuda(cudaError_t result, const char* what) {
                      is_sticky(result)};
 }
 
+int most_shared_bytes() {
+  int device = 0;
+  int bytes = 0;
+  check_cuda(cudaGetDevice(&device), "the calling thread's GPU");
+  check_cuda(cudaDeviceGetAttribute(
+                 &bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
+             "the shared memory of a GPU");
+  return bytes;
+}
+
 std::vector<device_facts> devices() {
   int count = 0;
   if (cudaGetDeviceCount(&count) != cudaSuccess) {
