@@ -18,7 +18,9 @@ std::string in_mib(std::size_t bytes) {
          " MiB";
 }
 
-// After these nothing of the context can be used.
+// After these nothing of the context can be used: those of which
+// driver_types.h says that the process must be terminated, and what memory
+// reports of itself.
 bool is_sticky(cudaError_t error) {
   switch (error) {
   case cudaErrorIllegalAddress:
@@ -33,6 +35,8 @@ bool is_sticky(cudaError_t error) {
   case cudaErrorECCUncorrectable:
   case cudaErrorContained:
   case cudaErrorTensorMemoryLeak:
+  case cudaErrorMpsClientTerminated:
+  case cudaErrorExternalDevice:
     return true;
   default:
     return false;
