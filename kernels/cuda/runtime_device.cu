@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cuda/launch.hpp"
+#include "kernels/cuda/matmul_library.hpp"
 
 #include <algorithm>
 #include <string>
@@ -121,6 +122,7 @@ void reset_device(int index) {
   cudaSetDevice(index); // may still say what befell the old context
   cudaDeviceReset();
   cudaGetLastError();
+  forget_library();
   check_cuda(cudaSetDevice(index), "the choice of a GPU after its reset");
   check_cuda(cudaFree(nullptr), "a new context on a GPU after its reset");
 }
