@@ -56,6 +56,17 @@ bool is_sticky(cudaError_t error) {
       "quantisation, or end other programs on this GPU"};
 }
 
+int attribute_of_current(cudaDeviceAttr attribute) {
+  int device = 0;
+  int value = 0;
+  const auto found = cudaGetDevice(&device);
+  check_cuda(found == cudaSuccess
+                 ? cudaDeviceGetAttribute(&value, attribute, device)
+                 : found,
+             "what a GPU has");
+  return value;
+}
+
 cudaStream_t native_of(const stream& in) {
   return static_cast<cudaStream_t>(in.native());
 }
@@ -72,13 +83,11 @@ void check_cuda(cudaError_t result, const char* what) {
 }
 
 int most_shared_bytes() {
-  int device = 0;
-  int bytes = 0;
-  check_cuda(cudaGetDevice(&device), "the calling thread's GPU");
-  check_cuda(cudaDeviceGetAttribute(
-                 &bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
-             "the shared memory of a GPU");
-  return bytes;
+  return attribute_of_current(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+}
+
+bool may_start_early() {
+  return attribute_of_current(cudaDevAttrComputeCapabilityMajor) >= 9;
 }
 
 std::vector<device_facts> devices() {
