@@ -153,6 +153,8 @@ def single_sequences(results):
         ("8B q4_0", "batch-8b-q4_0-1", 350, ""),
         ("8B fp8", "batch-8b-fp8-1", None, ""),
         ("1B bf16", "batch-1b-bf16-1", 750, ""),
+        ("8B bf16 without early starts", "batch-8b-bf16-1-no-early", None, ""),
+        ("8B bf16 without graphs", "batch-8b-bf16-1-no-graphs", None, ""),
     )
     for what, name, wanted, beside in table:
         of_roofline = results.batch(name, 1, "part_tg")
