@@ -86,6 +86,7 @@ struct span_warp {
 template <class Cache, int HeadDim>
 SLUICE_KERNEL(warp_lanes)
 decode_kernel(attention_view view, single_rows rows, span_results results) {
+  let_next_kernel_start();
   wait_for_previous_kernel();
   const int i = block_z();
   const std::int64_t row = row_of(rows, i);

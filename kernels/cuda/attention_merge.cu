@@ -63,6 +63,7 @@ struct head_merge {
 SLUICE_KERNEL(merge_warps* warp_lanes)
 merge_kernel(attention_view view, single_rows rows, span_results results,
              float weight_unit) {
+  let_next_kernel_start(); // the next matmul's weights may come meanwhile
   wait_for_previous_kernel();
   const int head = block_x() * merge_warps + warp();
   const std::int64_t row = row_of(rows, block_y());
@@ -111,6 +112,7 @@ SLUICE_DEVICE std::uint32_t largest_of_row(const floats4* x, int quads) {
 template <dtype Type>
 SLUICE_KERNEL(rounding_threads)
 rounding_kernel(const float* from, const std::int32_t* positions, operand out) {
+  let_next_kernel_start();
   wait_for_previous_kernel();
   const std::int64_t row = block_x();
   if (positions[row] < 0)

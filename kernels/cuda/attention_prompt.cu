@@ -250,6 +250,7 @@ SLUICE_KERNEL(prompt_threads<HeadDim>)
 prompt_kernel(attention_view view, const attention_tile* tiles) {
   using layout = block_layout<Cache, HeadDim>;
   constexpr int span_blocks = span_positions / layout::keys;
+  let_next_kernel_start();
   wait_for_previous_kernel();
   const attention_tile tile = tiles[block_y()];
   const int kv_head = block_x();

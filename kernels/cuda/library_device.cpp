@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -172,6 +173,8 @@ private:
   cublasLtMatrixLayout_t out_ = nullptr;
 };
 
+std::atomic<std::uint64_t> forgotten{0}; // how often
+
 class blas_library {
 public:
   /// Whatever is missing, there is no library.
@@ -194,6 +197,7 @@ public:
   const std::string& name() const { return name_; }
 
   bool start(const library_product& product, stream& in) {
+    renew();
     const described_product described{functions_, product, product.tokens};
     const auto kept = algorithm_for(product, bucket_of(product.tokens));
     if (kept &&
@@ -210,6 +214,17 @@ public:
 private:
   using algorithm = std::optional<cublasLtMatmulAlgo_t>;
   using key = std::array<std::int64_t, 6>;
+
+  // The old handle is not destroyed: its context is no more.
+  void renew() {
+    const std::lock_guard lock{mutex_};
+    const auto now = forgotten.load();
+    if (forgotten_ == now)
+      return;
+    check(functions_.create(&handle_), "a handle after the GPU's reset");
+    algorithms_.clear();
+    forgotten_ = now;
+  }
 
   algorithm algorithm_for(const library_product& product, std::int64_t tokens) {
     const key shape{static_cast<std::int64_t>(product.type),
@@ -231,6 +246,7 @@ private:
   library_functions functions_{};
   cublasLtHandle_t handle_ = nullptr;
   std::string name_;
+  std::uint64_t forgotten_ = forgotten; // when the handle was made
   std::mutex mutex_;
   std::map<key, algorithm> algorithms_;
 };
@@ -244,6 +260,10 @@ blas_library& library() {
 
 bool start_library(const library_product& product, stream& in) {
   return !library().name().empty() && library().start(product, in);
+}
+
+void forget_library() noexcept {
+  ++forgotten;
 }
 
 std::string library_name() {

@@ -141,11 +141,13 @@ struct weight_chunk {
       multiply_s8(sum, a[0], steps[0]);
       multiply_s8(sum, a[1], steps[1]);
     } else if constexpr (eight_bit_float) {
-      // Where Ada and Hopper sum products of 8-bit floats, 13 or 14 bits
-      // survive: over thousands of columns that would be off by percents. So
-      // a chunk, 64 columns, is summed there, and chunks in f32. (DeepSeek's
-      // interval is 128; 64 costs two additions a product, which the tensor
-      // cores' own time hides, and keeps nothing between chunks.)
+      // Where Ada sums products of 8-bit floats (and Hopper's wgmma, which we
+      // do not use), 13 or 14 bits survive: over thousands of columns that
+      // would be off by percents. So a chunk, 64 columns, is summed there, and
+      // chunks in f32. (DeepSeek's interval is 128; 64 costs two additions a
+      // product, which the tensor cores' own time hides, and keeps nothing
+      // between chunks.) Of this mma Hopper has none: nvcc widens both operands
+      // to f16, exactly, and sums as of f16. The order of sums is the same.
       // @source DeepSeek-AI 2024, "DeepSeek-V3 technical report", section
       //         3.3.2; Zhang et al. 2024, "SageAttention2", section 3.3.
       float block[4] = {};

@@ -49,8 +49,7 @@ SLUICE_DEVICE const matmul_part& part_of(const matmul_job& job, int block) {
 /// The first chunk of a slice.
 SLUICE_DEVICE int first_chunk(const matmul_job& job, int slices, int slice) {
   const int groups = (job.chunks + group_chunks - 1) / group_chunks;
-  const auto group = slice_begin(groups, slices, slice);
-  return min(static_cast<int>(group) * group_chunks, job.chunks);
+  return min(slice_begin(groups, slices, slice) * group_chunks, job.chunks);
 }
 
 /// One element of the result, the same way in every kernel.

@@ -47,6 +47,10 @@ struct library_product {
 /// @throws device_error if a product cannot be started.
 bool start_library(const library_product& product, stream& in);
 
+/// What the library keeps of the device is gone with its context: the next
+/// product begins anew. reset_device() calls it.
+void forget_library() noexcept;
+
 /// "cuBLASLt 13.1.0", or nothing.
 std::string library_name();
 

@@ -25,8 +25,12 @@ inline constexpr int most_projections = 4;
 /// more are not cut, and fewer rows are cut into the more slices.
 int matmul_slices(weight_form form, std::int64_t rows, std::int64_t columns);
 
-constexpr std::int64_t slice_begin(std::int64_t groups, int slices, int slice) {
-  return groups * slice / slices;
+/// The first group of a slice, of at most 2^23. (In 32 bits: a GPU divides 64
+/// in some hundred instructions, which every block would begin with.)
+constexpr int slice_begin(int groups, int slices, int slice) {
+  return static_cast<int>(static_cast<std::uint32_t>(groups) *
+                          static_cast<std::uint32_t>(slice) /
+                          static_cast<std::uint32_t>(slices));
 }
 
 /// The skinny kernel, of 1 to 8 rows of x: a warp sums 16 rows of a weight over

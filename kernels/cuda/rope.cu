@@ -4,6 +4,8 @@
 #include "kernels/cuda/cache_checks.hpp"
 #include "kernels/cuda/launch.hpp"
 
+#include <bit>
+
 // Rotary embeddings and the writing of K and V. Bound by memory: q, k and v are
 // read once in f32 (a partner comes from L1), and written in 1 or 2 bytes an
 // element. A warp takes one head of one row, so that a decode of few rows is
@@ -18,6 +20,7 @@ constexpr int angle_threads = 128;
 
 SLUICE_KERNEL(angle_threads)
 rope_angles_kernel(angle_args args) {
+  let_next_kernel_start();
   wait_for_previous_kernel();
   const std::int64_t row = block_x();
   const auto half = static_cast<int>(args.rotary_dim / 2);
@@ -128,11 +131,19 @@ SLUICE_DEVICE void store_bytes(const head_part& part, std::byte* to,
     *scale_at = scale;
 }
 
-SLUICE_DEVICE void store_kv(const head_part& part, const kv_view& kv, bool is_k,
-                            std::int64_t slot, std::int64_t kv_head) {
-  const std::int64_t line =
-      (slot / kv.page_tokens * kv.kv_heads + kv_head) * kv.page_tokens +
-      slot % kv.page_tokens;
+// What a kernel would find by dividing 64 bits, which takes some hundred
+// instructions.
+struct rope_quotients {
+  std::int64_t heads; // of q
+  int page_shift;     // log2(page_tokens)
+};
+
+SLUICE_DEVICE void store_kv(const head_part& part, const kv_view& kv,
+                            int page_shift, bool is_k, std::int64_t slot,
+                            std::int64_t kv_head) {
+  const std::int64_t page = slot >> page_shift;
+  const std::int64_t line = ((page * kv.kv_heads + kv_head) << page_shift) +
+                            (slot & (kv.page_tokens - 1));
   const auto head_dim = static_cast<int>(kv.head_dim);
   std::byte* const to = is_k ? kv.k : kv.v;
   if (is_scaled(kv.type))
@@ -145,12 +156,13 @@ SLUICE_DEVICE void store_kv(const head_part& part, const kv_view& kv, bool is_k,
 
 // x: rows, y: groups of head_warps among the heads of q, then k, then v.
 SLUICE_KERNEL(head_warps* warp_lanes)
-rope_store_kv_kernel(rope_args args) {
+rope_store_kv_kernel(rope_args args, rope_quotients quotients) {
+  let_next_kernel_start();
   wait_for_previous_kernel();
   const kv_view& kv = args.cache;
   const std::int64_t row = block_x();
   const std::int64_t slot = args.slots[row];
-  const std::int64_t heads = args.q.columns / kv.head_dim;
+  const std::int64_t heads = quotients.heads;
   std::int64_t head = std::int64_t{block_y()} * head_warps + warp();
   if (slot < 0 || head >= heads + 2 * kv.kv_heads)
     return;
@@ -171,7 +183,8 @@ rope_store_kv_kernel(rope_args args) {
                         : args.v.data + row * args.v.row_stride;
   x += head * head_dim;
   const rotation of_k{turn.angles, is_k ? turn.rotary_dim : 0, turn.split};
-  store_kv(load_head(x, head_dim, of_k), kv, is_k, slot, head);
+  store_kv(load_head(x, head_dim, of_k), kv, quotients.page_shift, is_k, slot,
+           head);
 }
 
 // -- checks -------------------------------------------------------------------
@@ -231,8 +244,10 @@ void rope_store_kv(const rope_args& args, stream& in) {
   if (args.q.rows == 0)
     return;
   check(args);
-  const std::int64_t heads =
-      args.q.columns / args.cache.head_dim + 2 * args.cache.kv_heads;
+  const rope_quotients quotients{
+      args.q.columns / args.cache.head_dim,
+      std::countr_zero(static_cast<std::uint64_t>(args.cache.page_tokens))};
+  const std::int64_t heads = quotients.heads + 2 * args.cache.kv_heads;
   const std::int64_t groups = (heads + head_warps - 1) / head_warps;
   require(groups <= most_grid_rows,
           "rope_store_kv: more than 262,140 heads; check the model");
@@ -241,7 +256,7 @@ void rope_store_kv(const rope_args& args, stream& in) {
           .grid_y = static_cast<std::uint32_t>(groups),
           .threads = head_warps * warp_lanes,
           .early = true},
-         rope_store_kv_kernel, args);
+         rope_store_kv_kernel, args, quotients);
 }
 
 } // namespace sluice::cuda

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cuda/launch.hpp"
+#include "kernels/cuda/matmul_library.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 #include <utility>
 
 // runtime.hpp with the CUDA runtime.
@@ -18,7 +21,9 @@ std::string in_mib(std::size_t bytes) {
          " MiB";
 }
 
-// After these nothing of the context can be used.
+// After these nothing of the context can be used: those of which
+// driver_types.h says that the process must be terminated, and what memory
+// reports of itself.
 bool is_sticky(cudaError_t error) {
   switch (error) {
   case cudaErrorIllegalAddress:
@@ -33,6 +38,8 @@ bool is_sticky(cudaError_t error) {
   case cudaErrorECCUncorrectable:
   case cudaErrorContained:
   case cudaErrorTensorMemoryLeak:
+  case cudaErrorMpsClientTerminated:
+  case cudaErrorExternalDevice:
     return true;
   default:
     return false;
@@ -51,6 +58,17 @@ bool is_sticky(cudaError_t error) {
       "quantisation, or end other programs on this GPU"};
 }
 
+int attribute_of_current(cudaDeviceAttr attribute) {
+  int device = 0;
+  int value = 0;
+  const auto found = cudaGetDevice(&device);
+  check_cuda(found == cudaSuccess
+                 ? cudaDeviceGetAttribute(&value, attribute, device)
+                 : found,
+             "what a GPU has");
+  return value;
+}
+
 cudaStream_t native_of(const stream& in) {
   return static_cast<cudaStream_t>(in.native());
 }
@@ -64,6 +82,19 @@ void check_cuda(cudaError_t result, const char* what) {
   throw device_error{std::string{what} + ": " + cudaGetErrorName(result) +
                          ": " + cudaGetErrorString(result),
                      is_sticky(result)};
+}
+
+int most_shared_bytes() {
+  return attribute_of_current(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+}
+
+bool may_start_early() {
+  // For whoever looks for what is at fault, or what early starts gain.
+  static const bool wanted = [] {
+    const auto* said = std::getenv("SLUICE_CUDA_EARLY");
+    return !said || std::string_view{said} != "0";
+  }();
+  return wanted && attribute_of_current(cudaDevAttrComputeCapabilityMajor) >= 9;
 }
 
 std::vector<device_facts> devices() {
@@ -107,6 +138,7 @@ void reset_device(int index) {
   cudaSetDevice(index); // may still say what befell the old context
   cudaDeviceReset();
   cudaGetLastError();
+  forget_library();
   check_cuda(cudaSetDevice(index), "the choice of a GPU after its reset");
   check_cuda(cudaFree(nullptr), "a new context on a GPU after its reset");
 }

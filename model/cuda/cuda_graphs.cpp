@@ -2,8 +2,29 @@
 #include "model/cuda/cuda_graphs.hpp"
 
 #include <algorithm>
+#include <exception>
 
 namespace sluice {
+
+namespace {
+
+// Whatever work() throws, the stream records no longer.
+cuda::graph record(const std::function<void(cuda::stream&)>& work,
+                   cuda::stream& in) {
+  in.begin_recording();
+  try {
+    work(in);
+  } catch (...) {
+    try {
+      in.end_recording();
+    } catch (const std::exception&) { // what is told is why work() failed
+    }
+    throw;
+  }
+  return in.end_recording();
+}
+
+} // namespace
 
 void cuda_graphs::run(const cuda_graph_key& key,
                       const std::function<void(cuda::stream&)>& work,
@@ -16,11 +37,8 @@ void cuda_graphs::run(const cuda_graph_key& key,
     entries_.push_back({key, {}});
     return;
   }
-  if (known->graph.empty()) {
-    in.begin_recording();
-    work(in);
-    known->graph = in.end_recording();
-  }
+  if (known->graph.empty())
+    known->graph = record(work, in);
   in.run(known->graph);
 }
 

@@ -3,7 +3,20 @@
 
 #include "model/cuda/cuda_device.hpp"
 
+#include <cstdlib>
+#include <string_view>
+
 namespace sluice {
+
+namespace {
+
+// For whoever looks for what is at fault, or what graphs gain.
+bool graphs_wanted() {
+  const auto* said = std::getenv("SLUICE_CUDA_GRAPHS");
+  return !said || std::string_view{said} != "0";
+}
+
+} // namespace
 
 bool built_for_gpus() {
   return true;
@@ -22,6 +35,7 @@ std::unique_ptr<compute_device> make_gpu_device(const gpu_options& options) {
                    .threads = options.threads,
                    .mode = options.strict ? cuda::determinism::strict
                                           : cuda::determinism::fast,
+                   .graphs = graphs_wanted(),
                    .memory_percent = options.memory_percent});
 }
 

@@ -36,6 +36,7 @@ struct emulated_thread {
   std::vector<async_copy> open; // not yet committed
   std::deque<std::vector<async_copy>> groups;
   std::uint64_t exchanges = 0;
+  bool waited = false; // for the kernel before
   std::exception_ptr error;
 };
 
@@ -149,15 +150,22 @@ void unwind(block_run& block) {
   }
 }
 
-void check_end(const block_run& block) {
+std::string name_of(const thread_view& view) {
+  return "thread " + std::to_string(view.thread) + " of block " +
+         std::to_string(view.block_x) + ", " + std::to_string(view.block_y) +
+         ", " + std::to_string(view.block_z);
+}
+
+void check_end(const block_run& block, bool early) {
   for (const auto& thread : block.threads) {
     if (thread.now != state::done)
-      throw kernel_error{
-          "thread " + std::to_string(thread.view.thread) + " of block " +
-          std::to_string(thread.view.block_x) + ", " +
-          std::to_string(thread.view.block_y) + ", " +
-          std::to_string(thread.view.block_z) +
-          " waits for threads that wait elsewhere or have ended"};
+      throw kernel_error{name_of(thread.view) +
+                         " waits for threads that wait elsewhere or have "
+                         "ended"};
+    if (early && !thread.waited)
+      throw kernel_error{name_of(thread.view) +
+                         " was started early and never waited for the kernel "
+                         "before"};
     if (!thread.open.empty() ||
         std::any_of(thread.groups.begin(), thread.groups.end(),
                     [](const auto& group) { return !group.empty(); }))
@@ -165,14 +173,15 @@ void check_end(const block_run& block) {
   }
 }
 
-void run_block(block_run& block, const std::function<void()>& kernel) {
+void run_block(block_run& block, const std::function<void()>& kernel,
+               bool early) {
   current = &block;
   for (auto& thread : block.threads)
     start(thread, kernel);
   try {
     while (run_ready(block) || release_waiting(block))
       release_waiting(block);
-    check_end(block);
+    check_end(block, early);
   } catch (...) {
     unwind(block);
     current = nullptr;
@@ -214,6 +223,10 @@ const warp_words& exchange(const words& own) {
   given[index % lanes] = own;
   wait_for_warp();
   return given;
+}
+
+void wait_for_grid() {
+  self().waited = true;
 }
 
 void add_copy(void* shared, const void* global, bool valid) {
@@ -269,7 +282,7 @@ void run_grid(const launch_shape& shape, const std::function<void()>& kernel) {
                                    static_cast<int>(shape.threads),
                                    shared,
                                    shape.shared_bytes};
-        run_block(block, kernel);
+        run_block(block, kernel, shape.early);
       }
 }
 

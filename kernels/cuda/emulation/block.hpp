@@ -50,6 +50,12 @@ void add_copy(void* shared, const void* global, bool valid);
 void commit_copies();
 void wait_copies(int youngest);
 
+/// The thread waits for the kernel before. In a grid that was started early all
+/// have to: whoever reads or writes without it may do so too soon, and a grid
+/// that ended without it would let the next one go on before what is under way
+/// ahead of both.
+void wait_for_grid();
+
 /// Runs every block of a grid, one after the other.
 /// @throws kernel_error.
 void run_grid(const launch_shape& shape, const std::function<void()>& kernel);

@@ -56,6 +56,8 @@ bool start_library(const library_product& product, stream& in) {
   return true;
 }
 
+void forget_library() noexcept {}
+
 std::string library_name() {
   return "emulated";
 }

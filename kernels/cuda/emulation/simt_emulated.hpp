@@ -369,7 +369,9 @@ inline std::uint64_t atomic_max(std::uint64_t* at, std::uint64_t value) {
   return before;
 }
 inline void memory_fence() {}
-inline void wait_for_previous_kernel() {}
+inline void wait_for_previous_kernel() {
+  emulation::wait_for_grid();
+}
 inline void let_next_kernel_start() {}
 
 } // namespace sluice::cuda

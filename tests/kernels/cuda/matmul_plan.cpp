@@ -6,6 +6,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <numeric>
+#include <vector>
+
 using namespace sluice::cuda;
 
 namespace {
@@ -66,8 +69,11 @@ BOOST_AUTO_TEST_CASE(slices_depend_on_the_shape_of_the_weight) {
 }
 
 BOOST_AUTO_TEST_CASE(slices_cover_all_groups_once) {
-  for (std::int64_t groups = 1; groups < 60; ++groups)
-    for (int slices = 1; slices <= 8 && slices <= groups; slices *= 2) {
+  std::vector<int> all(59);
+  std::iota(all.begin(), all.end(), 1);
+  all.push_back(1 << 23); // the most
+  for (const int groups : all)
+    for (int slices = 1; slices <= 8 && slices <= groups; ++slices) {
       BOOST_TEST(slice_begin(groups, slices, 0) == 0);
       BOOST_TEST(slice_begin(groups, slices, slices) == groups);
       for (int i = 0; i < slices; ++i)

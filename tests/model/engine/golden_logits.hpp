@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -16,8 +17,14 @@
 
 namespace sluice::test {
 
+/// SLUICE_SOURCE names the tree where it is not that of the build.
+inline std::filesystem::path source_folder() {
+  const auto* elsewhere = std::getenv("SLUICE_SOURCE");
+  return elsewhere ? elsewhere : SLUICE_SOURCE_DIR;
+}
+
 inline const std::filesystem::path golden_folder =
-    std::filesystem::path{SLUICE_SOURCE_DIR} / "tests/golden";
+    source_folder() / "tests/golden";
 
 inline const std::vector<std::string> golden_models{
     "llama", "llama-rope-scaled", "mistral", "qwen2", "llama-sharded"};

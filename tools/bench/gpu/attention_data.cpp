@@ -2,6 +2,7 @@
 #include "tools/bench/gpu/attention_data.hpp"
 
 #include "kernels/cuda/attention.hpp"
+#include "tools/bench/gpu/noise.hpp"
 
 #include <cmath>
 #include <vector>
@@ -20,6 +21,18 @@ const T* put(std::byte*& at, const std::vector<T>& values, cuda::stream& in) {
   return reinterpret_cast<const T*>(here);
 }
 
+// Queries and keys whose scores are as far apart as a model's.
+void fill_cache(const kv_view& cache, cuda::stream& in) {
+  const auto heads = static_cast<std::uint64_t>(cache.pages * cache.kv_heads *
+                                                cache.page_tokens);
+  const auto bytes = heads * row_bytes(cache.type, cache.head_dim);
+  for (auto* part : {cache.k, cache.v})
+    fill_with_noise(part, bytes, cache.type, 1, in);
+  if (is_scaled(cache.type))
+    for (auto* scales : {cache.k_scales, cache.v_scales})
+      fill_with(noise_scale(cache.type, 1), scales, heads, in);
+}
+
 } // namespace
 
 attention_on_gpu::attention_on_gpu(const model_shape& shape, dtype cache_type,
@@ -35,7 +48,6 @@ attention_on_gpu::attention_on_gpu(const model_shape& shape, dtype cache_type,
                   .page_tokens = page_tokens,
                   .type = cache_type};
   cache_ = cuda::device_memory{kv_store_bytes(cache_shape_)};
-  in.fill(cache_.data(), 0, cache_.bytes());
   const auto rows = what.sequences * what.rows_each;
   std::vector<std::uint32_t> tables(cache_shape_.pages);
   for (std::uint32_t i = 0; i < tables.size(); ++i) // far apart, as in use
@@ -64,7 +76,10 @@ attention_on_gpu::attention_on_gpu(const model_shape& shape, dtype cache_type,
   args_.q = at;
   args_.out = {at + activations, nullptr, dtype::bf16, rows, width};
   at += 2 * activations;
+  fill_with_noise(at - 2 * activations, activations,
+                  cache_type == dtype::bf16 ? dtype::bf16 : dtype::f16, 1, in);
   args_.cache = kv_layer(cache_shape_, cache_.data(), 0);
+  fill_cache(args_.cache, in);
   args_.tables = {put(at, tables, in), pages_each};
   args_.row_sequences = put(at, owners, in);
   args_.positions = put(at, positions, in);

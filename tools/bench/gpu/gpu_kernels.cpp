@@ -148,9 +148,9 @@ private:
             .m = rows,
             .bytes = weights.bytes(),
             .operations = 2 * weights.elements() * static_cast<double>(rows),
-            // Products of 8-bit floats are as many a second as those of int8.
-            .peak = is_scaled(weights.operand()) ? peak_kind::int8
-                                                 : peak_kind::bf16},
+            // Hopper has no mma.sync of 8-bit floats: they go as f16.
+            .peak = weights.operand() == dtype::i8 ? peak_kind::int8
+                                                   : peak_kind::bf16},
            in_mode(cuda::determinism::strict),
            in_mode(cuda::determinism::fast)});
     }

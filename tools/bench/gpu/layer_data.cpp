@@ -2,6 +2,7 @@
 #include "tools/bench/gpu/layer_data.hpp"
 
 #include "model/cuda/cuda_inventor.hpp"
+#include "tools/bench/gpu/noise.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -89,6 +90,12 @@ layer_activations::layer_activations(const model_shape& shape,
   memory = cuda::device_memory{place(nullptr)};
   place(memory.data());
   in.fill(memory.data(), 0, memory.bytes());
+  for (const auto& x : {hidden, attended, gated}) {
+    const auto elements = static_cast<std::uint64_t>(x.rows * x.columns);
+    fill_with_noise(x.data, elements * (is_scaled(type) ? 1 : 2), type, 1, in);
+    fill_with(noise_scale(type, 1), x.scales,
+              static_cast<std::uint64_t>(x.rows), in);
+  }
   workspace = cuda::device_memory{cuda::matmul_workspace_bytes(
       count, std::max(width, 2 * shape.ffn), cuda::determinism::fast)};
   in.fill(workspace.data(), 0, workspace.bytes());

@@ -3,7 +3,7 @@
 """Prints every target for a GPU beside what was measured, from the results that
 tools/gpu left. Without a folder it tests itself.
 
-    targets.py FOLDER checks|sanitizers|benchmarks
+    targets.py FOLDER checks|sanitizers|benchmarks|all
 
 Ends with 1 if something was missed or did not pass; what was not run is said
 and is no failure.
@@ -41,6 +41,14 @@ class Results:
             return (self.folder / f"{name}.status").read_text().strip() or None
         except OSError:
             return None
+
+    def statuses(self, prefix):
+        """Those of every result whose name begins so, by the rest of it."""
+        found = sorted(self.folder.glob(f"{prefix}*.status"))
+        return {
+            path.stem.removeprefix(prefix): path.read_text().strip()
+            for path in found
+        }
 
     def batch(self, name, sequences, key):
         """A column of `bench batch` for a number of sequences."""
@@ -101,8 +109,8 @@ class Line:
 class Check(Line):
     """A program that passes or does not."""
 
-    def __init__(self, what, status):
-        super().__init__(what, None, status, str)
+    def __init__(self, what, status, beside=""):
+        super().__init__(what, None, status, str, beside=beside)
 
     @property
     def verdict(self):
@@ -115,6 +123,7 @@ def checks(results):
     accuracy = results.report("accuracy")
     yield Check("ops against the oracle, sampling included", results.status("ops"))
     yield Check("golden models, contract matrix", results.status("models"))
+    yield Check("a lost GPU's next life", results.status("lost-gpu"))
     yield Line(
         "pebble's held-out records, through the daemon",
         0.99,
@@ -126,11 +135,16 @@ def checks(results):
         "contract 1: 500 requests alone, 1,000 in random batches",
         results.status("contract"),
     )
+    yield Check("streams over a device that is lost", results.status("restart"))
 
 
 def sanitizers(results):
     for tool in ("memcheck", "racecheck"):
-        yield Check(f"compute-sanitizer {tool} on the ops", results.status(tool))
+        found = results.statuses(f"{tool}-")
+        failed = [suite for suite, status in found.items() if status != "passed"]
+        status = None if not found else "failed" if failed else "passed"
+        beside = "failed: " + " ".join(failed) if failed else " ".join(found)
+        yield Check(f"compute-sanitizer {tool} on the ops", status, beside)
 
 
 def single_sequences(results):
@@ -139,6 +153,8 @@ def single_sequences(results):
         ("8B q4_0", "batch-8b-q4_0-1", 350, ""),
         ("8B fp8", "batch-8b-fp8-1", None, ""),
         ("1B bf16", "batch-1b-bf16-1", 750, ""),
+        ("8B bf16 without early starts", "batch-8b-bf16-1-no-early", None, ""),
+        ("8B bf16 without graphs", "batch-8b-bf16-1-no-graphs", None, ""),
     )
     for what, name, wanted, beside in table:
         of_roofline = results.batch(name, 1, "part_tg")
@@ -234,7 +250,17 @@ def benchmarks(results):
         yield from group(results)
 
 
-GROUPS = {"checks": checks, "sanitizers": sanitizers, "benchmarks": benchmarks}
+def everything(results):
+    for group in (checks, sanitizers, benchmarks):
+        yield from group(results)
+
+
+GROUPS = {
+    "checks": checks,
+    "sanitizers": sanitizers,
+    "benchmarks": benchmarks,
+    "all": everything,
+}
 
 
 def show(results, group):
@@ -263,8 +289,9 @@ def self_test():
             {"shape": "prompt 8192", "type": "bf16", "tops": 300.0},
         ]
         (root / "attention-gqa8.log").write_text(json.dumps({"rows": rows}))
-        (root / "memcheck.status").write_text("passed\n")
-        (root / "racecheck.status").write_text("failed\n")
+        (root / "memcheck-norm.status").write_text("passed\n")
+        (root / "racecheck-norm.status").write_text("passed\n")
+        (root / "racecheck-matmul.status").write_text("failed\n")
         found = {line.what: line for line in benchmarks(results)}
         single = found["8B bf16, batch 1, context 1k"]
         assert single.verdict == "kept" and "80 % of the band" in single.text()
@@ -274,8 +301,9 @@ def self_test():
         assert "transformers here: not run" in many[0].text()
         prompt = found["prompt attention, causal, bf16, head 128, 8k"]
         assert prompt.verdict == "MISSED", prompt.text()
-        verdicts = [line.verdict for line in sanitizers(results)]
-        assert verdicts == ["passed", "FAILED"], verdicts
+        memory, races = sanitizers(results)
+        assert (memory.verdict, races.verdict) == ("passed", "FAILED")
+        assert races.beside == "failed: matmul", races.beside
         assert "165 tokens/s" in single.text(), single.text()
 
 

@@ -63,6 +63,12 @@ void forgetful_kernel(const words4* from) {
   copy_async_commit();
 }
 
+void hasty_kernel(int* data) {
+  if (thread() > 0)
+    wait_for_previous_kernel();
+  data[thread()] = 1;
+}
+
 void copying_kernel(const words4* from, std::uint32_t* before,
                     std::uint32_t* after) {
   auto* shared = shared_memory<words4>();
@@ -171,6 +177,13 @@ BOOST_AUTO_TEST_CASE(mistakes_are_found) {
       run({.threads = 1, .shared_bytes = 8}, forgetful_kernel, &from),
       emulation::kernel_error);
   BOOST_CHECK_THROW(lane(), emulation::kernel_error);
+}
+
+BOOST_AUTO_TEST_CASE(who_is_started_early_has_to_wait) {
+  int data[2] = {};
+  run({.threads = 2}, hasty_kernel, data);
+  BOOST_CHECK_THROW(run({.threads = 2, .early = true}, hasty_kernel, data),
+                    emulation::kernel_error);
 }
 
 BOOST_AUTO_TEST_CASE(copies_come_when_they_are_awaited) {
