@@ -153,7 +153,7 @@ void lane::add_row(flight& step, const messages::PlanRow& row,
 void lane::find_token(const messages::PlanRow& row, row_request& request) {
   const auto* source = under_way(row.from_plan());
   const auto* giver = source ? source->batch.find(row.from_row()) : nullptr;
-  if (giver && giver->samples > 0) {
+  if (giver && giver->samples > 0 && !is_lost(*source, row.from_row())) {
     request.tokens = {&unknown_token, 1};
     request.taken_from = giver->last_sampled();
     return;
@@ -178,6 +178,17 @@ void lane::settle_for(const messages::StepPlan& plan) {
   });
   if (needed)
     settle(newest());
+}
+
+// Whether a row of a step under way is known to give nothing.
+bool lane::is_lost(const flight& step, std::uint32_t row) const {
+  const auto taken =
+      std::ranges::lower_bound(step.borrowers, row, {}, &borrower::row);
+  if (taken != step.borrowers.end() && taken->row == row &&
+      !sampled_token(taken->from_plan, taken->from_row))
+    return true;
+  return std::ranges::find(step.stranded, row, &stranded_row::row) !=
+         step.stranded.end();
 }
 
 lane::flight* lane::under_way(std::uint64_t plan) {
@@ -242,20 +253,24 @@ void lane::fail_orphans(flight& step) {
     step.answer->row(each.row).fail(
         messages::ErrorCode::internal,
         no_token_text(row.sequence->key(), each.from_plan, each.from_row));
-    step.batch.take_back(each.row);
-    if (&step != &newest())
-      strand_rows(row);
+    take_back(step, row);
   }
 }
 
-// What a step that was started meanwhile has put behind it.
-void lane::strand_rows(const batch_row& taken_back) {
+// With it goes what a step that was started meanwhile has put behind it, unless
+// that has put other tokens in its place.
+void lane::take_back(flight& step, const batch_row& row) {
   auto& later = newest();
-  for (const auto& row : later.batch.rows())
-    if (row.sequence == taken_back.sequence && row.start > taken_back.start)
-      later.stranded.push_back(
-          {row.plan_row,
-           gap_text(row.sequence->key(), row.start, taken_back.start)});
+  for (const auto& other : later.batch.rows()) {
+    if (&step == &later || other.sequence != row.sequence)
+      continue;
+    if (other.start <= row.start)
+      return;
+    later.stranded.push_back(
+        {other.plan_row,
+         gap_text(row.sequence->key(), other.start, row.start)});
+  }
+  step.batch.take_back(row.plan_row);
 }
 
 void lane::fail_stranded(flight& step) {

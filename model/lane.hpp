@@ -107,7 +107,7 @@ private:
     const step_end* end = nullptr;
     bool settled = false; // the answer is there, or the failure
     std::exception_ptr failure;
-    std::vector<borrower> borrowers;
+    std::vector<borrower> borrowers; // ascending
     std::vector<stranded_row> stranded;
     std::vector<sequence_map::node_type> departed; // that its rows may name
   };
@@ -125,13 +125,14 @@ private:
   void find_token(const messages::PlanRow& row, row_request& request);
   void settle_for(const messages::StepPlan& plan);
   flight* under_way(std::uint64_t plan);
+  bool is_lost(const flight& step, std::uint32_t row) const;
   const std::int32_t* sampled_token(std::uint64_t plan,
                                     std::uint32_t row) const;
   void start(flight& step, const messages::StepPlan& plan,
              const logits_observer& observer);
   void settle(flight& step);
   void fail_orphans(flight& step);
-  void strand_rows(const batch_row& taken_back);
+  void take_back(flight& step, const batch_row& row);
   void fail_stranded(flight& step);
   void remember(const step_answer& answer);
 

@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_SUITE(cuda_late)
 
 BOOST_AUTO_TEST_CASE(a_device_that_is_always_late_gives_the_same_results) {
   for (const std::uint32_t seed : {4u, 5u}) {
-    const auto script = random_script(tiny_model({}), seed, 40);
+    const auto script = random_script(tiny_model({}), {.seed = seed});
     const auto expected = run_one_by_one(script, device);
     const late_device late;
     expect_same(expected, run_one_by_one(script, device));
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_is_always_late_gives_the_same_results) {
 }
 
 BOOST_AUTO_TEST_CASE(so_it_does_where_tokens_are_missing) {
-  const auto script = random_script(poisoned_model(17), 7, 40);
+  const auto script = random_script(poisoned_model(17), {.seed = 7});
   const auto expected = run_one_by_one(script, device);
   const late_device late;
   expect_same(expected, run_pipelined(script, device));
