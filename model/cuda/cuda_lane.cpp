@@ -19,10 +19,15 @@ constexpr std::int32_t most_recorded_top = 32;
 
 cuda_step_input::bounds input_bounds(const architecture& arch,
                                      const lane_options& options) {
+  constexpr std::uint32_t usual_changes = 4096;
+  const auto pages =
+      (arch.context + options.page_tokens - 1) / options.page_tokens;
   return {.rows = options.max_step_tokens,
-          .pages =
-              (arch.context + options.page_tokens - 1) / options.page_tokens,
-          .page_tokens = options.page_tokens,
+          .tables = {.tables = options.kept_tables > 0
+                                   ? options.kept_tables
+                                   : options.max_step_tokens,
+                     .entries = pages},
+          .changes = usual_changes,
           .tiling = {.head_dim = arch.head_dim,
                      .group = arch.heads / arch.kv_heads}};
 }
@@ -115,6 +120,7 @@ public:
       when.ended(place_.stream);
     } catch (...) {
       drain(); // what it left in the stream reads what the next one writes
+      forget();
       throw;
     }
     return &when;
@@ -122,7 +128,12 @@ public:
 
   void finish(const device_step& step) override {
     const auto& when = *under_way_.at(step.place);
-    when.wait();
+    try {
+      when.wait();
+    } catch (...) {
+      forget();
+      throw;
+    }
     when.tell(step.answer.times());
     if (!step.batch.rows().empty())
       sampler_.collect(step.batch, step.place, step.answer);
@@ -141,6 +152,9 @@ private:
   void choose_slices(const device_step& step, const logits_observer& observer);
   void show(const device_step& step, const choice_slice& slice,
             const cuda::device_rows& logits, const logits_observer& observer);
+
+  // What sequences believe to be on the device.
+  void forget() { input_.forget(); }
 
   // The stream's own error is met by whoever waits for a step.
   void drain() noexcept {
@@ -165,11 +179,10 @@ private:
 // A decode whose tokens fit one slice is one graph, its tokens included.
 void cuda_lane::run(const device_step& step, const logits_observer& observer) {
   auto& stream = place_.stream;
-  const auto positions = step.batch.positions();
   const auto rounded =
-      sizes_of(positions, arch().context, scratch_.residual.rows);
+      sizes_of(step.batch.positions(), arch().context, scratch_.residual.rows);
   const auto rows = rounded.sizes.rows;
-  const auto input = input_.load(positions, rounded, step.place, stream);
+  const auto input = input_.load(step.batch, rounded, step.place, stream);
   const auto& slice = sampler_.plan(step.batch, 0, step.place);
   const bool chooses = rounded.is_decode && rows <= scratch_.logits.rows &&
                        slice.count() == step.batch.wanted() &&
