@@ -58,7 +58,6 @@ const step_end* lane::start(const messages::StepPlan& plan,
   require(started_ < flights_.size(),
           "lane: too many steps are under way; finish the oldest first");
   update_sequences(plan);
-  settle_for(plan);
   auto& step = flights_[(oldest_ + started_) % flights_.size()];
   step.answer = &answer;
   step.number = plan.number();
@@ -166,20 +165,6 @@ void lane::find_token(const messages::PlanRow& row, row_request& request) {
   request.tokens = {token, 1};
 }
 
-// Penalties count tokens on the host: who has them cannot go on without.
-void lane::settle_for(const messages::StepPlan& plan) {
-  bool needed = false;
-  each(plan.rows(), [&](const messages::PlanRow* row) {
-    if (needed || !under_way(row->from_plan()))
-      return;
-    const auto found = sequences_.find(row->sequence());
-    needed =
-        found != sequences_.end() && found->second.sampling().has_penalties();
-  });
-  if (needed)
-    settle(newest());
-}
-
 // Whether a row of a step under way is known to give nothing.
 bool lane::is_lost(const flight& step, std::uint32_t row) const {
   const auto taken =
@@ -242,6 +227,7 @@ void lane::settle(flight& step) {
   fail_stranded(step);
   fail_orphans(step);
   remember(*step.answer);
+  tell_borrowers(step);
 }
 
 // Rows that were to go on with a token which there is not, as is known now.
@@ -287,6 +273,18 @@ void lane::remember(const step_answer& answer) {
     plan.last.push_back(row.tokens.empty()
                             ? no_token
                             : static_cast<std::int32_t>(row.tokens.back()));
+}
+
+// The sequences of a step that was started meanwhile learn their tokens.
+void lane::tell_borrowers(const flight& giver) {
+  for (const auto& each : newest().borrowers) {
+    if (each.from_plan != giver.number)
+      continue;
+    const auto* token = sampled_token(each.from_plan, each.from_row);
+    const auto& row = *newest().batch.find(each.row);
+    if (token)
+      row.sequence->learn(row.start, *token);
+  }
 }
 
 lane_facts lane::facts() const {

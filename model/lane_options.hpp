@@ -16,6 +16,8 @@ struct lane_options {
   // Sequences whose page tables a GPU keeps from step to step: at least those
   // of one plan. 0: as many as a plan can have.
   std::uint32_t kept_tables = 0;
+  // Sequences whose penalty counts it keeps. 0: as many as pays.
+  std::uint32_t kept_counts = 0;
 };
 
 } // namespace sluice

@@ -34,10 +34,16 @@ cuda_step_input::bounds input_bounds(const architecture& arch,
 
 cuda_sampler::bounds sampler_bounds(const architecture& arch,
                                     const lane_options& options) {
-  return {.rows = cuda_scratch::logit_rows(arch, options.max_step_tokens),
+  constexpr std::uint32_t least_counts = 64;
+  constexpr std::uint32_t usual_count_bytes = 128u << 20;
+  const auto rows = cuda_scratch::logit_rows(arch, options.max_step_tokens);
+  const auto fit = usual_count_bytes / (arch.vocab * sizeof(std::uint32_t));
+  const auto usual = std::max(least_counts, static_cast<std::uint32_t>(fit));
+  return {.rows = rows,
           .wanted = options.max_step_tokens,
           .vocab = arch.vocab,
-          .context = arch.context};
+          .counts = options.kept_counts > 0 ? options.kept_counts
+                                            : std::min(rows, usual)};
 }
 
 /// What a lane computes with, beside its weights and its cache.
@@ -149,12 +155,16 @@ private:
   const architecture& arch() const { return model_->arch; }
 
   void run(const device_step& step, const logits_observer& observer);
-  void choose_slices(const device_step& step, const logits_observer& observer);
+  void choose_slices(const device_step& step, const cuda_step& input,
+                     const logits_observer& observer);
   void show(const device_step& step, const choice_slice& slice,
             const cuda::device_rows& logits, const logits_observer& observer);
 
   // What sequences believe to be on the device.
-  void forget() { input_.forget(); }
+  void forget() {
+    input_.forget();
+    sampler_.forget();
+  }
 
   // The stream's own error is met by whoever waits for a step.
   void drain() noexcept {
@@ -193,7 +203,8 @@ void cuda_lane::run(const device_step& step, const logits_observer& observer) {
     sampler_.take(input, in);
     transformer_.forward(input, cache_, scratch_, in);
     if (chooses)
-      sampler_.choose(transformer_.logits(0, rows, scratch_, in), slice, in);
+      sampler_.choose(transformer_.logits(0, rows, scratch_, in), slice, input,
+                      in);
   };
   if (rounded.is_decode && place_.options.graphs)
     graphs_.run({.sizes = rounded.sizes,
@@ -205,19 +216,22 @@ void cuda_lane::run(const device_step& step, const logits_observer& observer) {
   if (chooses)
     sampler_.fetch(step.place, stream);
   else
-    choose_slices(step, observer);
+    choose_slices(step, input, observer);
 }
 
-// All but the last are waited for: they share what the next one needs.
-void cuda_lane::choose_slices(const device_step& step,
+// The first is planned already. All but the last are waited for: they share
+// what the next one needs.
+void cuda_lane::choose_slices(const device_step& step, const cuda_step& input,
                               const logits_observer& observer) {
   auto& in = place_.stream;
   const auto all = static_cast<std::uint32_t>(step.batch.wanted());
   for (std::uint32_t first = 0; first < all;) {
-    const auto& slice = sampler_.plan(step.batch, first, step.place);
+    const auto& slice = first == 0
+                            ? sampler_.planned(step.place)
+                            : sampler_.plan(step.batch, first, step.place);
     const auto logits = transformer_.logits(first, slice.count(), scratch_, in);
     sampler_.send(step.place, slice.count(), in);
-    sampler_.choose(logits, slice, in);
+    sampler_.choose(logits, slice, input, in);
     sampler_.fetch(step.place, in);
     if (observer)
       show(step, slice, logits, observer);
