@@ -60,7 +60,6 @@ const step_end* lane::start(const messages::StepPlan& plan,
   require(started_ < flights_.size(),
           "lane: too many steps are under way; finish the oldest first");
   update_sequences(plan);
-  settle_for(plan);
   auto& step = flights_[(oldest_ + started_) % flights_.size()];
   step.answer = &answer;
   step.number = plan.number();
@@ -155,7 +154,7 @@ void lane::add_row(flight& step, const messages::PlanRow& row,
 void lane::find_token(const messages::PlanRow& row, row_request& request) {
   const auto* source = under_way(row.from_plan());
   const auto* giver = source ? source->batch.find(row.from_row()) : nullptr;
-  if (giver && giver->samples > 0) {
+  if (giver && giver->samples > 0 && !is_lost(*source, row.from_row())) {
     request.tokens = {&unknown_token, 1};
     request.taken_from = giver->last_sampled();
     return;
@@ -168,18 +167,15 @@ void lane::find_token(const messages::PlanRow& row, row_request& request) {
   request.tokens = {token, 1};
 }
 
-// Penalties count tokens on the host: who has them cannot go on without.
-void lane::settle_for(const messages::StepPlan& plan) {
-  bool needed = false;
-  each(plan.rows(), [&](const messages::PlanRow* row) {
-    if (needed || !under_way(row->from_plan()))
-      return;
-    const auto found = sequences_.find(row->sequence());
-    needed =
-        found != sequences_.end() && found->second.sampling().has_penalties();
-  });
-  if (needed)
-    settle(newest());
+// Whether a row of a step under way is known to give nothing.
+bool lane::is_lost(const flight& step, std::uint32_t row) const {
+  const auto taken =
+      std::ranges::lower_bound(step.borrowers, row, {}, &borrower::row);
+  if (taken != step.borrowers.end() && taken->row == row &&
+      !sampled_token(taken->from_plan, taken->from_row))
+    return true;
+  return std::ranges::find(step.stranded, row, &stranded_row::row) !=
+         step.stranded.end();
 }
 
 lane::flight* lane::under_way(std::uint64_t plan) {
@@ -233,6 +229,7 @@ void lane::settle(flight& step) {
   fail_stranded(step);
   fail_orphans(step);
   remember(*step.answer);
+  tell_borrowers(step);
 }
 
 // Rows that were to go on with a token which there is not, as is known now.
@@ -244,20 +241,24 @@ void lane::fail_orphans(flight& step) {
     step.answer->row(each.row).fail(
         messages::ErrorCode::internal,
         no_token_text(row.sequence->key(), each.from_plan, each.from_row));
-    step.batch.take_back(each.row);
-    if (&step != &newest())
-      strand_rows(row);
+    take_back(step, row);
   }
 }
 
-// What a step that was started meanwhile has put behind it.
-void lane::strand_rows(const batch_row& taken_back) {
+// With it goes what a step that was started meanwhile has put behind it, unless
+// that has put other tokens in its place.
+void lane::take_back(flight& step, const batch_row& row) {
   auto& later = newest();
-  for (const auto& row : later.batch.rows())
-    if (row.sequence == taken_back.sequence && row.start > taken_back.start)
-      later.stranded.push_back(
-          {row.plan_row,
-           gap_text(row.sequence->key(), row.start, taken_back.start)});
+  for (const auto& other : later.batch.rows()) {
+    if (&step == &later || other.sequence != row.sequence)
+      continue;
+    if (other.start <= row.start)
+      return;
+    later.stranded.push_back(
+        {other.plan_row,
+         gap_text(row.sequence->key(), other.start, row.start)});
+  }
+  step.batch.take_back(row.plan_row);
 }
 
 void lane::fail_stranded(flight& step) {
@@ -274,6 +275,18 @@ void lane::remember(const step_answer& answer) {
     plan.last.push_back(row.tokens.empty()
                             ? no_token
                             : static_cast<std::int32_t>(row.tokens.back()));
+}
+
+// The sequences of a step that was started meanwhile learn their tokens.
+void lane::tell_borrowers(const flight& giver) {
+  for (const auto& each : newest().borrowers) {
+    if (each.from_plan != giver.number)
+      continue;
+    const auto* token = sampled_token(each.from_plan, each.from_row);
+    const auto& row = *newest().batch.find(each.row);
+    if (token)
+      row.sequence->learn(row.start, *token);
+  }
 }
 
 lane_facts lane::facts() const {

@@ -35,8 +35,8 @@ struct lane_facts {
 };
 
 /// One loaded model on a device, and the state of every sequence that plans
-/// have named. Penalty counts and sampled tokens live here, so that a
-/// plan can be made before the result of the plan before it is known.
+/// have named. Sampled tokens live here, so that a plan can be made before the
+/// result of the plan before it is known.
 class lane {
 public:
   /// @param progress  as compute_device::make_lane().
@@ -49,8 +49,7 @@ public:
   /// grow, all rows go through one forward pass. A row that breaks a rule
   /// changes nothing and gets a code; the others do not notice.
   /// A row may go on with the token that a step under way is choosing: it is
-  /// handed over on the device. Only where penalties count tokens on the host
-  /// does the start wait for that step.
+  /// handed over on the device, and no start waits for it.
   /// @param plan      stays where it is until the step is finished.
   /// @param observer  may be empty.
   /// @param answer    by the finish it has an answer for each row, and the
@@ -108,7 +107,7 @@ private:
     const step_end* end = nullptr;
     bool settled = false; // the answer is there, or the failure
     std::exception_ptr failure;
-    std::vector<borrower> borrowers;
+    std::vector<borrower> borrowers; // ascending
     std::vector<stranded_row> stranded;
     std::vector<sequence_map::node_type> departed; // that its rows may name
   };
@@ -124,17 +123,18 @@ private:
   void forget(std::uint64_t key);
   void add_row(flight& step, const messages::PlanRow& row, std::uint32_t index);
   void find_token(const messages::PlanRow& row, row_request& request);
-  void settle_for(const messages::StepPlan& plan);
   flight* under_way(std::uint64_t plan);
+  bool is_lost(const flight& step, std::uint32_t row) const;
   const std::int32_t* sampled_token(std::uint64_t plan,
                                     std::uint32_t row) const;
   void start(flight& step, const messages::StepPlan& plan,
              const logits_observer& observer);
   void settle(flight& step);
   void fail_orphans(flight& step);
-  void strand_rows(const batch_row& taken_back);
+  void take_back(flight& step, const batch_row& row);
   void fail_stranded(flight& step);
   void remember(const step_answer& answer);
+  void tell_borrowers(const flight& giver);
 
   const architecture& arch() const { return model_->arch; }
 

@@ -63,9 +63,6 @@ struct row_request {
   std::optional<std::uint32_t> taken_from = {};
 };
 
-/// What stands for a token that the device alone knows.
-inline constexpr std::int32_t unknown_token = -1;
-
 /// Why a row cannot start at a position.
 std::string gap_text(std::uint64_t sequence, std::uint32_t start,
                      std::uint32_t length);

@@ -78,6 +78,8 @@ void lane_sequence::set_pages(std::uint32_t first,
                           " is not one of the pool's " +
                           std::to_string(pool_pages_) +
                           "; the request must be run again"};
+  auto& there = on_device_.table_entries;
+  there = std::min(there, first);
   if (!pages_.apply(first, pages))
     throw row_error{ErrorCode::internal,
                     who() + ": its page table would have a hole before entry " +
@@ -90,11 +92,18 @@ void lane_sequence::append(std::span<const std::int32_t> tokens) {
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
 }
 
+void lane_sequence::learn(std::uint32_t position, std::int32_t token) {
+  if (position < tokens_.size())
+    tokens_[position] = token;
+}
+
 void lane_sequence::truncate(std::uint32_t length) {
   require(length <= length_,
           "lane_sequence: it is shorter already; truncate to its length");
   if (counted_ > length)
     counts_before(length);
+  if (on_device_.counted_tokens > length)
+    on_device_.counted_tokens = 0;
   length_ = length;
   if (sampling_.has_penalties())
     tokens_.resize(length);

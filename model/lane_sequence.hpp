@@ -3,6 +3,7 @@
 
 #include "memory/page_table.hpp"
 #include "messages/lane_generated.h"
+#include "model/device_copy.hpp"
 #include "model/lane_sampling.hpp"
 #include "model/row_error.hpp"
 #include "model/seen_tokens.hpp"
@@ -21,6 +22,9 @@ struct sequence_limits {
   std::uint32_t vocab = 0;
   std::uint32_t context = 0; // positions of the longest sequence
 };
+
+/// What stands for a token that the device alone knows.
+inline constexpr std::int32_t unknown_token = -1;
 
 /// What a lane knows of one sequence: where its KV lies, which tokens it
 /// holds, and how the next ones are chosen.
@@ -42,19 +46,31 @@ public:
   std::uint32_t length() const noexcept { return length_; }
 
   /// Adds positions whose KV the coming step writes.
+  /// @param tokens  unknown_token for one that learn() tells later.
   void append(std::span<const std::int32_t> tokens);
+
+  /// A token that was unknown when its position was added, which may be gone.
+  void learn(std::uint32_t position, std::int32_t token);
 
   /// Forgets the positions from `length` on.
   void truncate(std::uint32_t length);
 
   /// Tokens before a position, counted for the penalties; empty if there are
   /// none to apply. Positions may be asked for in any order.
-  /// @param position  at most length().
+  /// @param position  at most length(), all tokens before it known.
   std::span<const token_count> counts_before(std::uint32_t position);
 
   std::uint64_t key() const noexcept { return key_; }
   const page_table& pages() const noexcept { return pages_; }
   const lane_sampling& sampling() const noexcept { return sampling_; }
+
+  /// [length()] by position, with penalties only.
+  std::span<const std::int32_t> tokens() const noexcept { return tokens_; }
+  std::uint32_t prompt_tokens() const noexcept { return prompt_tokens_; }
+
+  /// What the lane's device has of it.
+  device_copy& on_device() noexcept { return on_device_; }
+  const device_copy& on_device() const noexcept { return on_device_; }
 
 private:
   void make_room(const sequence_limits& limits);
@@ -71,6 +87,7 @@ private:
   std::vector<std::int32_t> tokens_; // [length], by position
   seen_tokens seen_;                 // of positions 0 .. counted_ - 1
   std::uint32_t counted_ = 0;
+  device_copy on_device_;
   std::optional<row_error> fault_;
 };
 

@@ -55,8 +55,7 @@ void check(const choice_args& args) {
           "choice_workspace_bytes");
 }
 
-// A bounded list, once a sequence or a step: nothing to be fast for. Tokens may
-// occur more than once.
+// A bounded list, once a sequence or a step: nothing to be fast for.
 constexpr int count_threads = 128;
 
 SLUICE_KERNEL(count_threads)
@@ -66,15 +65,15 @@ count_kernel(count_args args) {
   wait_for_previous_kernel();
   if (i >= args.count)
     return;
-  const std::int64_t row = args.rows[i];
-  const std::int64_t token = args.tokens[i];
-  if (row < 0 || token < 0 || token >= args.vocabulary)
+  const count_change each = args.changes[i];
+  if (each.row < 0 || each.token < 0 || each.token >= args.vocabulary)
     return;
-  auto* at = args.counts + row * count_stride(args.vocabulary) + token;
-  if (args.changes[i] == 0)
+  auto* at =
+      args.counts + each.row * count_stride(args.vocabulary) + each.token;
+  if (each.change == 0)
     atomic_or(at, count_in_prompt);
   else
-    atomic_add(reinterpret_cast<std::int32_t*>(at), args.changes[i]);
+    atomic_add(reinterpret_cast<std::int32_t*>(at), each.change);
 }
 
 } // namespace
@@ -96,9 +95,8 @@ void count_tokens(const count_args& args, stream& in) {
   require(args.count >= 0 && args.vocabulary > 0 &&
               args.vocabulary <= most_vocabulary,
           "count_tokens: a negative count or no vocabulary; check the sizes");
-  require(args.count == 0 ||
-              (args.counts && args.rows && args.tokens && args.changes),
-          "count_tokens: counts, rows, tokens or changes is missing; give all");
+  require(args.count == 0 || (args.counts && args.changes),
+          "count_tokens: counts or changes are missing; give both");
   if (args.count == 0)
     return;
   const auto blocks = (args.count + count_threads - 1) / count_threads;

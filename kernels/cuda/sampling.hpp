@@ -27,6 +27,7 @@ struct choice_settings {
   std::int32_t want_logprobs = 0; // of a drawn token
   std::int32_t top_logprobs = 0;  // alternatives of a drawn token
   std::int32_t top_scores = 0;    // of a given one
+  std::int32_t prompt_tokens = 0; // positions below it are the prompt's
 };
 
 /// What is chosen at one row of logits: written for every step.
@@ -36,9 +37,10 @@ struct choice_row {
   std::int32_t given = -1;    // the token there, which is scored; below 0: one
                               // is drawn
   std::int32_t drafts_first = 0; // of choice_args::drafts: what stands between
-  std::int32_t drafts = 0;       // the counts and this position; counted as
-                                 // generated
-  std::int32_t counted = 0;      // the drawn token enters the counts
+  std::int32_t drafts = 0;       // the counts and this position
+  std::int32_t enters = -1;      // of choice_args::ids: the token before this
+                                 // position, which enters the counts for good
+                                 // before they are read; below 0: none
 };
 
 /// What came of a row.
@@ -74,7 +76,9 @@ struct choice_args {
   const logit_bias* bias = nullptr;
   const std::uint64_t* allowed = nullptr; // [.., mask_stride]
   const std::int32_t* drafts = nullptr;
-  choice* out = nullptr;          // [rows]
+  const std::int32_t* ids = nullptr; // of the step; outside the vocabulary:
+                                     // nothing enters
+  choice* out = nullptr;             // [rows]
   token_logprob* top = nullptr;   // [rows, most_top]; may be null if that is 0
   std::int32_t most_top = 0;      // no more alternatives are given
   std::byte* workspace = nullptr; // choice_workspace_bytes()
@@ -100,18 +104,24 @@ std::size_t choice_workspace_bytes(std::int64_t rows, std::int64_t vocabulary);
 /// A token id of a bias outside the vocabulary is left out; a given one makes
 /// the row a skipped one.
 /// @throws contract_violation for shapes, alignment or a workspace too small.
-/// @note   counts of rows with `counted` change; rows of one call must not
-///         count into the same row of counts.
+/// @note   counts change where something enters. Nobody else may read or change
+///         that row of counts in the same call, and the row must have
+///         penalties.
 void choose_tokens(const choice_args& args, stream& in);
+
+/// A token that is counted.
+struct count_change {
+  std::int32_t row = -1;   // of counts; below 0: skipped
+  std::int32_t token = -1; // outside the vocabulary: skipped
+  std::int32_t change = 0; // added to the generated occurrences; 0: it is in
+                           // the prompt
+};
 
 /// Adds to penalty counts: prompts when a sequence begins, tokens taken back.
 struct count_args {
   std::uint32_t* counts = nullptr; // [.., count_stride(vocabulary)]
   std::int64_t vocabulary = 0;
-  const std::int32_t* rows = nullptr;    // [count] of counts; below 0: skipped
-  const std::int32_t* tokens = nullptr;  // [count]; outside: skipped
-  const std::int32_t* changes = nullptr; // [count], added to the generated
-                                         // occurrences; 0: it is in the prompt
+  const count_change* changes = nullptr; // [count]; tokens may come twice
   std::int64_t count = 0;
 };
 void count_tokens(const count_args& args, stream& in);

@@ -19,20 +19,31 @@ constexpr std::int32_t most_recorded_top = 32;
 
 cuda_step_input::bounds input_bounds(const architecture& arch,
                                      const lane_options& options) {
+  constexpr std::uint32_t usual_changes = 4096;
+  const auto pages =
+      (arch.context + options.page_tokens - 1) / options.page_tokens;
   return {.rows = options.max_step_tokens,
-          .pages =
-              (arch.context + options.page_tokens - 1) / options.page_tokens,
-          .page_tokens = options.page_tokens,
+          .tables = {.tables = options.kept_tables > 0
+                                   ? options.kept_tables
+                                   : options.max_step_tokens,
+                     .entries = pages},
+          .changes = usual_changes,
           .tiling = {.head_dim = arch.head_dim,
                      .group = arch.heads / arch.kv_heads}};
 }
 
 cuda_sampler::bounds sampler_bounds(const architecture& arch,
                                     const lane_options& options) {
-  return {.rows = cuda_scratch::logit_rows(arch, options.max_step_tokens),
+  constexpr std::uint32_t least_counts = 64;
+  constexpr std::uint32_t usual_count_bytes = 128u << 20;
+  const auto rows = cuda_scratch::logit_rows(arch, options.max_step_tokens);
+  const auto fit = usual_count_bytes / (arch.vocab * sizeof(std::uint32_t));
+  const auto usual = std::max(least_counts, static_cast<std::uint32_t>(fit));
+  return {.rows = rows,
           .wanted = options.max_step_tokens,
           .vocab = arch.vocab,
-          .context = arch.context};
+          .counts = options.kept_counts > 0 ? options.kept_counts
+                                            : std::min(rows, usual)};
 }
 
 /// What a lane computes with, beside its weights and its cache.
@@ -118,6 +129,7 @@ public:
       when.ended(place_.stream);
     } catch (...) {
       drain(); // what it left in the stream reads what the next one writes
+      forget();
       throw;
     }
     return &when;
@@ -125,7 +137,12 @@ public:
 
   void finish(const device_step& step) override {
     const auto& when = *under_way_.at(step.place);
-    when.wait();
+    try {
+      when.wait();
+    } catch (...) {
+      forget();
+      throw;
+    }
     when.tell(step.answer.times());
     if (!step.batch.rows().empty())
       sampler_.collect(step.batch, step.place, step.answer);
@@ -141,9 +158,16 @@ private:
   const architecture& arch() const { return model_->arch; }
 
   void run(const device_step& step, const logits_observer& observer);
-  void choose_slices(const device_step& step, const logits_observer& observer);
+  void choose_slices(const device_step& step, const cuda_step& input,
+                     const logits_observer& observer);
   void show(const device_step& step, const choice_slice& slice,
             const cuda::device_rows& logits, const logits_observer& observer);
+
+  // What sequences believe to be on the device.
+  void forget() {
+    input_.forget();
+    sampler_.forget();
+  }
 
   // A stream's own error is met by whoever waits for a step.
   void drain() noexcept {
@@ -172,11 +196,10 @@ private:
 // A decode whose tokens fit one slice is one graph, its tokens included.
 void cuda_lane::run(const device_step& step, const logits_observer& observer) {
   auto& stream = place_.stream;
-  const auto positions = step.batch.positions();
   const auto rounded =
-      sizes_of(positions, arch().context, scratch_.residual.rows);
+      sizes_of(step.batch.positions(), arch().context, scratch_.residual.rows);
   const auto rows = rounded.sizes.rows;
-  const auto input = input_.load(positions, rounded, step.place, stream);
+  const auto input = input_.load(step.batch, rounded, step.place, stream);
   const auto& slice = sampler_.plan(step.batch, 0, step.place);
   const bool chooses = rounded.is_decode && rows <= scratch_.logits.rows &&
                        slice.count() == step.batch.wanted() &&
@@ -187,7 +210,8 @@ void cuda_lane::run(const device_step& step, const logits_observer& observer) {
     sampler_.take(input, in);
     transformer_.forward(input, cache_, scratch_, in);
     if (chooses)
-      sampler_.choose(transformer_.logits(0, rows, scratch_, in), slice, in);
+      sampler_.choose(transformer_.logits(0, rows, scratch_, in), slice, input,
+                      in);
   };
   if (rounded.is_decode && place_.options.graphs)
     graphs_.run({.sizes = rounded.sizes,
@@ -199,19 +223,22 @@ void cuda_lane::run(const device_step& step, const logits_observer& observer) {
   if (chooses)
     sampler_.fetch(step.place, stream);
   else
-    choose_slices(step, observer);
+    choose_slices(step, input, observer);
 }
 
-// All but the last are waited for: they share what the next one needs.
-void cuda_lane::choose_slices(const device_step& step,
+// The first is planned already. All but the last are waited for: they share
+// what the next one needs.
+void cuda_lane::choose_slices(const device_step& step, const cuda_step& input,
                               const logits_observer& observer) {
   auto& in = place_.stream;
   const auto all = static_cast<std::uint32_t>(step.batch.wanted());
   for (std::uint32_t first = 0; first < all;) {
-    const auto& slice = sampler_.plan(step.batch, first, step.place);
+    const auto& slice = first == 0
+                            ? sampler_.planned(step.place)
+                            : sampler_.plan(step.batch, first, step.place);
     const auto logits = transformer_.logits(first, slice.count(), scratch_, in);
     sampler_.send(step.place, slice.count(), in);
-    sampler_.choose(logits, slice, in);
+    sampler_.choose(logits, slice, input, in);
     sampler_.fetch(step.place, in);
     if (observer)
       show(step, slice, logits, observer);

@@ -23,15 +23,12 @@ std::size_t aligned(std::size_t bytes) {
 struct list_places {
   std::size_t rows = 0;
   std::size_t settings = 0;
+  std::size_t drafts = 0;
   std::size_t bias = 0;
-  std::size_t count_rows = 0;
-  std::size_t count_tokens = 0;
-  std::size_t count_changes = 0;
   std::size_t bytes = 0; // of them all
 };
 
-list_places place_lists(std::size_t rows, std::size_t bias,
-                        std::size_t counts) {
+list_places place_lists(std::size_t rows, std::size_t bias) {
   list_places all;
   const auto take = [&all](std::size_t& at, std::size_t bytes) {
     at = all.bytes;
@@ -39,16 +36,9 @@ list_places place_lists(std::size_t rows, std::size_t bias,
   };
   take(all.rows, rows * sizeof(cuda::choice_row));
   take(all.settings, rows * sizeof(cuda::choice_settings));
+  take(all.drafts, rows * sizeof(std::int32_t));
   take(all.bias, bias * sizeof(logit_bias));
-  take(all.count_rows, counts * sizeof(std::int32_t));
-  take(all.count_tokens, counts * sizeof(std::int32_t));
-  take(all.count_changes, counts * sizeof(std::int32_t));
   return all;
-}
-
-list_places place_lists(const choice_slice& slice, std::int64_t rows) {
-  return place_lists(static_cast<std::size_t>(rows), slice.bias.size(),
-                     slice.count_rows.size());
 }
 
 template <class T>
@@ -61,19 +51,18 @@ const T* array_at(const std::byte* base, std::size_t offset) {
 cuda_sampler::parts cuda_sampler::place_parts(const bounds& most,
                                               std::byte* base) {
   constexpr std::uint64_t part_alignment = 256;
-  const auto limits = choice_limits::of(most.rows, most.vocab, most.context);
+  const auto limits = choice_limits::of(most.rows, most.vocab);
   parts all;
   const auto take = [&](std::size_t bytes) {
     auto* at = base ? base + all.bytes : nullptr;
     all.bytes += (bytes + part_alignment - 1) / part_alignment * part_alignment;
     return at;
   };
-  all.lists_bytes = place_lists(limits.rows, limits.bias, limits.counts).bytes;
+  all.lists_bytes = place_lists(limits.rows, limits.bias).bytes;
   all.lists = take(all.lists_bytes);
-  all.counts = reinterpret_cast<std::uint32_t*>(
-      take(std::size_t{limits.counted} *
-           static_cast<std::size_t>(cuda::count_stride(most.vocab)) *
-           sizeof(std::uint32_t)));
+  const auto counts_bytes =
+      static_cast<std::size_t>(cuda_counts::bytes_for(count_bounds(most)));
+  all.counts = {take(counts_bytes), counts_bytes};
   all.chosen = reinterpret_cast<cuda::choice*>(
       take(std::size_t{most.wanted} * sizeof(cuda::choice)));
   all.top = reinterpret_cast<token_logprob*>(
@@ -83,15 +72,20 @@ cuda_sampler::parts cuda_sampler::place_parts(const bounds& most,
   return all;
 }
 
+cuda_counts::bounds cuda_sampler::count_bounds(const bounds& most) {
+  constexpr std::uint32_t usual_changes = 1u << 16;
+  return {most.counts, most.vocab, usual_changes};
+}
+
 std::uint64_t cuda_sampler::bytes_for(const bounds& most) {
   return place_parts(most, nullptr).bytes;
 }
 
 cuda_sampler::cuda_sampler(const bounds& most, std::span<std::byte> device)
-    : most_{most}, limits_{choice_limits::of(most.rows, most.vocab,
-                                             most.context)},
-      device_{place_parts(most, device.data())}, staging_{staging{limits_},
-                                                          staging{limits_}} {
+    : most_{most}, limits_{choice_limits::of(most.rows, most.vocab)},
+      device_{place_parts(most, device.data())},
+      counts_{count_bounds(most), device_.counts}, staging_{staging{limits_},
+                                                            staging{limits_}} {
   for (auto& each : staging_) {
     each.lists = cuda::host_memory{device_.lists_bytes};
     each.chosen = cuda::host_memory{limits_.rows * sizeof(cuda::choice)};
@@ -103,7 +97,7 @@ const choice_slice& cuda_sampler::plan(const lane_batch& batch,
                                        std::uint32_t first,
                                        std::uint32_t place) {
   auto& slice = staging_.at(place).slice;
-  slice.fill(batch, first);
+  slice.fill(batch, first, counts_);
   return slice;
 }
 
@@ -113,7 +107,8 @@ void cuda_sampler::send(std::uint32_t place, std::int64_t rows,
   const auto& slice = from.slice;
   require(rows >= slice.count() && rows <= limits_.rows,
           "cuda: more tokens are chosen at once than there is room for");
-  const auto at = place_lists(slice, rows);
+  const auto at =
+      place_lists(static_cast<std::size_t>(rows), slice.bias.size());
   auto* host = from.lists.data();
   const auto write = [host](const auto& list, std::size_t offset) {
     if (!list.empty())
@@ -123,41 +118,24 @@ void cuda_sampler::send(std::uint32_t place, std::int64_t rows,
   auto* all_rows = reinterpret_cast<cuda::choice_row*>(host + at.rows);
   std::fill(all_rows + slice.rows.size(), all_rows + rows, cuda::choice_row{});
   write(slice.settings, at.settings);
+  write(slice.drafts, at.drafts);
   write(slice.bias, at.bias);
-  write(slice.count_rows, at.count_rows);
-  write(slice.count_tokens, at.count_tokens);
-  write(slice.count_changes, at.count_changes);
   in.copy(device_.lists, host, at.bytes);
-  if (slice.counted > 0)
-    count_seen(slice, rows, in);
-}
-
-void cuda_sampler::count_seen(const choice_slice& slice, std::int64_t rows,
-                              cuda::stream& in) {
-  const auto at = place_lists(slice, rows);
-  in.fill(device_.counts, 0,
-          static_cast<std::size_t>(slice.counted) *
-              static_cast<std::size_t>(cuda::count_stride(most_.vocab)) *
-              sizeof(std::uint32_t));
-  cuda::count_tokens(
-      {.counts = device_.counts,
-       .vocabulary = most_.vocab,
-       .rows = array_at<std::int32_t>(device_.lists, at.count_rows),
-       .tokens = array_at<std::int32_t>(device_.lists, at.count_tokens),
-       .changes = array_at<std::int32_t>(device_.lists, at.count_changes),
-       .count = std::ssize(slice.count_rows)},
-      in);
+  counts_.send(place, in);
 }
 
 void cuda_sampler::choose(const cuda::device_rows& logits,
-                          const choice_slice& slice, cuda::stream& in) const {
-  const auto at = place_lists(static_cast<std::size_t>(logits.rows), 0, 0);
+                          const choice_slice& slice, const cuda_step& step,
+                          cuda::stream& in) const {
+  const auto at = place_lists(static_cast<std::size_t>(logits.rows), 0);
   cuda::choose_tokens(
       {.logits = logits,
        .rows = array_at<cuda::choice_row>(device_.lists, at.rows),
        .settings = array_at<cuda::choice_settings>(device_.lists, at.settings),
-       .counts = device_.counts,
+       .counts = counts_.data(),
        .bias = array_at<logit_bias>(device_.lists, at.bias),
+       .drafts = array_at<std::int32_t>(device_.lists, at.drafts),
+       .ids = step.tokens,
        .out = device_.chosen + slice.first(),
        .top = slice.most_top() > 0 ? device_.top : nullptr,
        .most_top = slice.most_top(),

@@ -5,6 +5,7 @@
 #include "kernels/cuda/sampling.hpp"
 #include "model/compute_device.hpp"
 #include "model/cuda/cuda_choices.hpp"
+#include "model/cuda/cuda_counts.hpp"
 #include "model/cuda/cuda_step.hpp"
 #include "model/position_outcome.hpp"
 
@@ -31,7 +32,7 @@ public:
     std::uint32_t rows = 0;   // of the logits
     std::uint32_t wanted = 0; // positions of the largest step
     std::uint32_t vocab = 0;
-    std::uint32_t context = 0;
+    std::uint32_t counts = 0; // sequences whose penalty counts are kept
   };
 
   /// @param device  bytes_for() bytes.
@@ -46,14 +47,19 @@ public:
   ///               collected.
   const choice_slice& plan(const lane_batch& batch, std::uint32_t first,
                            std::uint32_t place);
+  const choice_slice& planned(std::uint32_t place) const {
+    return staging_.at(place).slice;
+  }
 
+  /// Once for every plan().
   /// @param rows  that choose() will have: those behind the slice are skipped.
   void send(std::uint32_t place, std::int64_t rows, cuda::stream& in);
 
   /// @param logits  [rows, vocab] of the slice, in the order of positions; as
   ///                many rows as were sent.
+  /// @param step    that it is a slice of: its tokens are there.
   void choose(const cuda::device_rows& logits, const choice_slice& slice,
-              cuda::stream& in) const;
+              const cuda_step& step, cuda::stream& in) const;
 
   /// Fills in the tokens of a step that the one before has chosen.
   void take(const cuda_step& into, cuda::stream& in) const;
@@ -62,11 +68,14 @@ public:
   void collect(const lane_batch& batch, std::uint32_t place,
                step_answer& answer) const;
 
+  /// Nothing that was kept is to be trusted: a step failed.
+  void forget() { counts_.forget(); }
+
 private:
   /// What lies in device memory.
   struct parts {
     std::byte* lists = nullptr; // of the slice, one after the other
-    std::uint32_t* counts = nullptr;
+    std::span<std::byte> counts;
     cuda::choice* chosen = nullptr; // [wanted]
     token_logprob* top = nullptr;
     std::byte* workspace = nullptr;
@@ -85,14 +94,14 @@ private:
     cuda::host_memory top;    // [limits.top]
   };
 
-  void count_seen(const choice_slice& slice, std::int64_t rows,
-                  cuda::stream& in);
+  static cuda_counts::bounds count_bounds(const bounds& most);
   static position_outcome outcome_of(const staging& from, std::uint32_t index,
                                      bool is_scored);
 
   bounds most_;
   choice_limits limits_;
   parts device_;
+  cuda_counts counts_;
   std::array<staging, most_started_steps> staging_;
 };
 

@@ -56,8 +56,8 @@ std::int64_t rows_of_logits(std::int64_t vocab, std::int64_t max_tokens) {
 } // namespace
 
 cuda_scratch::cuda_scratch(const architecture& arch, std::uint32_t max_tokens,
-                           cuda::determinism mode,
-                           std::span<std::byte> device, cuda::stream& in) {
+                           cuda::determinism mode, std::span<std::byte> device,
+                           cuda::stream& in) {
   place(arch, max_tokens, mode, device.data());
   in.fill(matmul_workspace, 0, matmul_workspace_bytes);
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace sluice {
 
@@ -35,11 +36,11 @@ struct array_places {
   std::int32_t* taken_from = nullptr;
   std::int32_t* taken_at = nullptr;
   std::int32_t* single_rows = nullptr;
-  std::uint32_t* tables = nullptr; // [tables, table_pages]
-  std::size_t bytes = 0;           // of them all
+  cuda::table_entry* changes = nullptr;
+  std::size_t bytes = 0; // of them all
 };
 
-// Tables come last: how long they are moves nothing else of a decode.
+// Changes come last: how many they are moves nothing else of a decode.
 array_places place_arrays(std::byte* base, const step_arrays& counts) {
   array_places all;
   const auto take = [&]<class T>(T*& array, std::size_t count) {
@@ -55,7 +56,7 @@ array_places place_arrays(std::byte* base, const step_arrays& counts) {
   take(all.taken_from, counts.taken);
   take(all.taken_at, counts.taken);
   take(all.single_rows, counts.singles);
-  take(all.tables, counts.tables * counts.table_pages);
+  take(all.changes, counts.changes);
   return all;
 }
 
@@ -63,22 +64,21 @@ array_places place_arrays(std::byte* base, const step_arrays& counts) {
 step_arrays sizes_of_arrays(const step_positions& step,
                             const rounded_sizes& rounded,
                             const cuda::attention_plan& attention,
-                            const cuda_step_input::bounds& most) {
+                            std::size_t changes) {
   const auto rows = static_cast<std::size_t>(rounded.sizes.rows);
-  const auto pages =
-      (rounded.sizes.longest + most.page_tokens - 1) / most.page_tokens;
   return {.rows = rows,
-          .wanted = static_cast<std::size_t>(rounded.sizes.wanted),
+          .wanted = rounded.sizes.all_wanted
+                        ? 0
+                        : static_cast<std::size_t>(rounded.sizes.wanted),
           .taken = rounded.is_decode ? rows : step.taken.size(),
           .tiles = attention.tiles.size(),
           .singles = attention.single_rows.size(),
-          .tables = step.tables.size(),
-          .table_pages = std::min(static_cast<std::size_t>(pages),
-                                  std::size_t{most.pages})};
+          .changes = changes};
 }
 
 void fill_rows(const array_places& to, const step_positions& step,
-               const step_arrays& counts) {
+               const step_arrays& counts,
+               std::span<const std::int32_t> tables) {
   const auto fill = [](auto* array, auto values, std::size_t count,
                        auto filler) {
     std::copy(values.begin(), values.end(), array);
@@ -87,8 +87,14 @@ void fill_rows(const array_places& to, const step_positions& step,
   fill(to.slots, step.slots, counts.rows, -1);
   fill(to.tokens, step.tokens, counts.rows, -1);
   fill(to.positions, step.positions, counts.rows, -1);
-  fill(to.sequence_of, step.sequence_of, counts.rows, 0);
-  fill(to.wanted, step.wanted, counts.wanted, -1);
+  std::fill(std::transform(step.sequence_of.begin(), step.sequence_of.end(),
+                           to.sequence_of,
+                           [&](auto sequence) {
+                             return tables[static_cast<std::size_t>(sequence)];
+                           }),
+            to.sequence_of + counts.rows, 0);
+  if (counts.wanted > 0)
+    fill(to.wanted, step.wanted, counts.wanted, -1);
   std::fill(to.taken_at, to.taken_at + counts.taken, -1);
   for (std::size_t i = 0; i < step.taken.size(); ++i) {
     to.taken_from[i] = static_cast<std::int32_t>(step.taken[i].from);
@@ -96,13 +102,32 @@ void fill_rows(const array_places& to, const step_positions& step,
   }
 }
 
-void fill_tables(const array_places& to, std::span<const page_list> tables,
-                 const step_arrays& counts) {
-  auto* row = to.tables;
-  for (const auto table : tables) {
-    std::copy_n(table.begin(), std::min(table.size(), counts.table_pages), row);
-    row += counts.table_pages;
-  }
+step_arrays largest_arrays(const cuda_step_input::bounds& most) {
+  return {.rows = most.rows,
+          .wanted = most.rows,
+          .taken = most.rows,
+          .tiles = most.rows,
+          .singles = most.rows,
+          .changes = most.changes};
+}
+
+cuda_step view(const array_places& there, const rounded_sizes& rounded,
+               const step_arrays& counts, const cuda::device_tables& tables) {
+  const bool is_decode = rounded.is_decode;
+  return {.sizes = rounded.sizes,
+          .tokens = there.tokens,
+          .positions = there.positions,
+          .slots = there.slots,
+          .sequence_of = there.sequence_of,
+          .wanted = there.wanted,
+          .tables = tables,
+          .taken_from = there.taken_from,
+          .taken_at = there.taken_at,
+          .taken_count = static_cast<std::int64_t>(counts.taken),
+          .tiles = is_decode ? nullptr : there.tiles,
+          .tile_count = static_cast<std::int64_t>(counts.tiles),
+          .single_rows = is_decode ? nullptr : there.single_rows,
+          .single_count = static_cast<std::int64_t>(counts.singles)};
 }
 
 } // namespace
@@ -125,56 +150,57 @@ rounded_sizes sizes_of(const step_positions& step, std::int64_t context,
 
 cuda_step_input::cuda_step_input(const bounds& most,
                                  std::span<std::byte> device)
-    : most_{most}, device_{device} {
+    : most_{most}, tables_{most.tables, device.data()},
+      device_{device.data() + cuda_tables::bytes_for(most.tables)} {
   for (auto& host : host_)
-    host = cuda::host_memory{static_cast<std::size_t>(bytes_for(most))};
+    host = cuda::host_memory{place_arrays(nullptr, largest_arrays(most)).bytes};
 }
 
 std::uint64_t cuda_step_input::bytes_for(const bounds& most) {
-  return place_arrays(nullptr, {.rows = most.rows,
-                                .wanted = most.rows,
-                                .taken = most.rows,
-                                .tiles = most.rows,
-                                .singles = most.rows,
-                                .tables = most.rows,
-                                .table_pages = most.pages})
-      .bytes;
+  return cuda_tables::bytes_for(most.tables) +
+         place_arrays(nullptr, largest_arrays(most)).bytes;
 }
 
-cuda_step cuda_step_input::load(const step_positions& step,
+cuda_step cuda_step_input::load(const lane_batch& batch,
                                 const rounded_sizes& rounded,
                                 std::uint32_t place, cuda::stream& in) {
-  const auto& sizes = rounded.sizes;
-  require(sizes.rows <= most_.rows,
+  require(rounded.sizes.rows <= most_.rows,
           "cuda: a step has more rows than its input");
-  auto attention = rounded.is_decode
-                       ? cuda::attention_plan{}
-                       : cuda::plan_attention(step.sequence_of, step.positions,
-                                              most_.tiling);
-  const auto counts = sizes_of_arrays(step, rounded, attention, most_);
+  const auto step = batch.positions();
+  const auto attention =
+      rounded.is_decode ? cuda::attention_plan{}
+                        : cuda::plan_attention(step.sequence_of, step.positions,
+                                               most_.tiling);
+  tables_.plan(batch);
+  const auto changes = send_early(tables_.changes(), place, in);
+  const auto counts = sizes_of_arrays(step, rounded, attention, changes.size());
   const auto here = place_arrays(host_.at(place).data(), counts);
-  const auto there = place_arrays(device_.data(), counts);
-  fill_rows(here, step, counts);
-  std::copy(attention.tiles.begin(), attention.tiles.end(), here.tiles);
-  std::copy(attention.single_rows.begin(), attention.single_rows.end(),
-            here.single_rows);
-  fill_tables(here, step.tables, counts);
-  in.copy(device_.data(), host_.at(place).data(), here.bytes);
-  return {
-      .sizes = sizes,
-      .tokens = there.tokens,
-      .positions = there.positions,
-      .slots = there.slots,
-      .sequence_of = there.sequence_of,
-      .wanted = there.wanted,
-      .tables = {there.tables, static_cast<std::int64_t>(counts.table_pages)},
-      .taken_from = there.taken_from,
-      .taken_at = there.taken_at,
-      .taken_count = static_cast<std::int64_t>(counts.taken),
-      .tiles = rounded.is_decode ? nullptr : there.tiles,
-      .tile_count = std::ssize(attention.tiles),
-      .single_rows = rounded.is_decode ? nullptr : there.single_rows,
-      .single_count = std::ssize(attention.single_rows)};
+  const auto there = place_arrays(device_, counts);
+  fill_rows(here, step, counts, tables_.places());
+  std::ranges::copy(attention.tiles, here.tiles);
+  std::ranges::copy(attention.single_rows, here.single_rows);
+  std::ranges::copy(changes, here.changes);
+  in.copy(device_, host_.at(place).data(), here.bytes);
+  tables_.write(there.changes, changes.size(), in);
+  auto input = view(there, rounded, counts, tables_.view());
+  input.sent_bytes = here.bytes;
+  return input;
+}
+
+// All but what goes up with the step. A lane that has just begun has more.
+std::span<const cuda::table_entry>
+cuda_step_input::send_early(std::span<const cuda::table_entry> changes,
+                            std::uint32_t place, cuda::stream& in) {
+  const auto most = std::size_t{most_.changes};
+  for (; changes.size() > most; changes = changes.subspan(most)) {
+    auto* here = host_.at(place).data();
+    std::memcpy(here, changes.data(), most * sizeof(cuda::table_entry));
+    in.copy(device_, here, most * sizeof(cuda::table_entry));
+    tables_.write(reinterpret_cast<const cuda::table_entry*>(device_), most,
+                  in);
+    in.wait(); // the list is written anew
+  }
+  return changes;
 }
 
 } // namespace sluice

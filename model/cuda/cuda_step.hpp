@@ -4,6 +4,7 @@
 #include "kernels/cuda/attention.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "model/compute_device.hpp"
+#include "model/cuda/cuda_tables.hpp"
 
 #include <array>
 #include <cstddef>
@@ -26,11 +27,11 @@ struct cuda_step_sizes {
 /// A step's positions in device memory, as step_positions.
 struct cuda_step {
   cuda_step_sizes sizes;
-  std::int32_t* tokens = nullptr;          // -1: to be taken, or skipped
-  const std::int32_t* positions = nullptr; // -1: skipped
-  const std::int64_t* slots = nullptr;     // -1: skipped
-  const std::int32_t* sequence_of = nullptr;
-  const std::int32_t* wanted = nullptr;
+  std::int32_t* tokens = nullptr;            // -1: to be taken, or skipped
+  const std::int32_t* positions = nullptr;   // -1: skipped
+  const std::int64_t* slots = nullptr;       // -1: skipped
+  const std::int32_t* sequence_of = nullptr; // index of tables
+  const std::int32_t* wanted = nullptr;      // unless all are
   cuda::device_tables tables;
   // Tokens that the step before has chosen, and where they go.
   const std::int32_t* taken_from = nullptr;
@@ -41,6 +42,7 @@ struct cuda_step {
   std::int64_t tile_count = 0;
   const std::int32_t* single_rows = nullptr;
   std::int64_t single_count = 0;
+  std::size_t sent_bytes = 0; // to bring it there
 };
 
 /// The sizes with which a step runs. Decodes (one position a sequence, all
@@ -60,19 +62,19 @@ struct step_arrays {
   std::size_t taken = 0;
   std::size_t tiles = 0;
   std::size_t singles = 0;
-  std::size_t tables = 0;
-  std::size_t table_pages = 0; // entries of each
+  std::size_t changes = 0; // of page tables
 };
 
-/// Brings a step's positions to the device in one copy: pinned memory here, for
-/// each step that can be under way, its likeness there. Where decodes of the
-/// same sizes lie there never changes.
+/// Brings a step's positions to the device in one copy, and with them what has
+/// changed in the page tables, which stay there: pinned memory here, for each
+/// step that can be under way, its likeness there. Where decodes of the same
+/// sizes lie there never changes.
 class cuda_step_input {
 public:
   struct bounds {
-    std::uint32_t rows = 0;  // positions of the largest step
-    std::uint32_t pages = 0; // entries of the longest page table
-    std::uint32_t page_tokens = 0;
+    std::uint32_t rows = 0; // positions of the largest step
+    cuda_tables::bounds tables;
+    std::uint32_t changes = 0; // of tables, that go up at once
     cuda::attention_tiling tiling;
   };
 
@@ -83,16 +85,25 @@ public:
   /// Bytes of device memory that it takes.
   static std::uint64_t bytes_for(const bounds& most);
 
-  /// Puts the copy into the stream.
+  /// Puts the copy into the stream. Waits for it where more entries have
+  /// changed than go up at once.
   /// @param sizes  at least those of the step; what is past it is skipped.
   /// @param place  the step before in this place must have ended.
-  cuda_step load(const step_positions& step, const rounded_sizes& sizes,
+  cuda_step load(const lane_batch& batch, const rounded_sizes& sizes,
                  std::uint32_t place, cuda::stream& in);
 
+  /// Nothing that is kept is to be trusted: a step failed.
+  void forget() { tables_.forget(); }
+
 private:
+  std::span<const cuda::table_entry>
+  send_early(std::span<const cuda::table_entry> changes, std::uint32_t place,
+             cuda::stream& in);
+
   bounds most_;
-  std::array<cuda::host_memory, most_started_steps> host_;
-  std::span<std::byte> device_;
+  cuda_tables tables_;
+  std::array<cuda::host_memory, most_started_steps> host_; // what a step brings
+  std::byte* device_;                                      // there
 };
 
 } // namespace sluice

@@ -30,8 +30,7 @@ public:
   }
   std::unique_ptr<lane_device>
   make_lane(std::shared_ptr<const loaded_model> model,
-            const lane_options& options,
-            const progress_fn& progress) override {
+            const lane_options& options, const progress_fn& progress) override {
     asked_.when_made = options;
     return inner_->make_lane(std::move(model), options, progress);
   }

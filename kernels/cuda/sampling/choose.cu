@@ -131,13 +131,8 @@ choose_kernel(call made) {
   wait_for_previous_kernel();
   const row_view row{made, block_x()};
   const choice out = choose(made, row, runs, memory);
-  if (thread() != 0)
-    return;
-  made.args.out[row.index] = out;
-  if (out.token >= 0 && !row.is_given() && row.row.counted &&
-      row.settings.counts >= 0)
-    made.args.counts[row.settings.counts * count_stride(row.vocabulary) +
-                     out.token] += 1;
+  if (thread() == 0)
+    made.args.out[row.index] = out;
 }
 
 } // namespace

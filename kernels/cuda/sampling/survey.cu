@@ -22,6 +22,34 @@ SLUICE_DEVICE bool is_finite(float x) {
 
 // -- changes to logits ------------------------------------------------------
 
+// Whether a token of this block's slice is one of this thread's: no two threads
+// meet.
+SLUICE_DEVICE bool is_own(std::int64_t token) {
+  const std::int64_t inside = token - block_x() * slice_tokens;
+  return inside >= 0 && inside < slice_tokens &&
+         inside / 4 % slice_threads == thread();
+}
+
+// A count with the token at a position among what it counts.
+SLUICE_DEVICE std::uint32_t
+with_token_at(std::int32_t position, const row_view& row, std::uint32_t count) {
+  return position < row.settings.prompt_tokens ? count | count_in_prompt
+                                               : count + 1;
+}
+
+// The token before the row's position, counted for good.
+SLUICE_DEVICE void count_entering(const call& made, const row_view& row) {
+  if (row.row.enters < 0)
+    return;
+  const std::int64_t token = made.args.ids[row.row.enters];
+  if (token < 0 || token >= row.vocabulary || !is_own(token))
+    return;
+  auto& count =
+      made.args
+          .counts[row.settings.counts * count_stride(row.vocabulary) + token];
+  count = with_token_at(row.row.position - 1, row, count);
+}
+
 // Occurrences of a token, as choice_args::counts has them, drafts included.
 SLUICE_DEVICE std::uint32_t count_of(const call& made, const row_view& row,
                                      std::int64_t token) {
@@ -29,7 +57,8 @@ SLUICE_DEVICE std::uint32_t count_of(const call& made, const row_view& row,
       made.args
           .counts[row.settings.counts * count_stride(row.vocabulary) + token];
   for (int i = 0; i < row.row.drafts; ++i)
-    count += made.args.drafts[row.row.drafts_first + i] == token ? 1 : 0;
+    if (made.args.drafts[row.row.drafts_first + i] == token)
+      count = with_token_at(row.row.position - row.row.drafts + i, row, count);
   return count;
 }
 
@@ -49,16 +78,13 @@ SLUICE_DEVICE float penalized(float logit, std::uint32_t count,
   return logit;
 }
 
-// Biases of this thread's own tokens, in their order: no two threads meet.
+// Biases of this thread's own tokens, in their order.
 SLUICE_DEVICE void add_bias(const call& made, const row_view& row,
                             float* changed) {
-  const std::int64_t first = block_x() * slice_tokens;
   const auto* bias = made.args.bias + row.settings.bias_first;
   for (int i = 0; i < row.settings.bias_count; ++i) {
     const std::int64_t token = bias[i].token;
-    const std::int64_t inside = token - first;
-    if (inside >= 0 && inside < slice_tokens && token < row.vocabulary &&
-        inside / 4 % slice_threads == thread())
+    if (token < row.vocabulary && is_own(token))
       changed[token] += bias[i].bias;
   }
 }
@@ -74,6 +100,8 @@ SLUICE_DEVICE bool is_allowed(const call& made, const row_view& row,
 SLUICE_DEVICE void change_logits(const call& made, const row_view& row) {
   float* changed = made.memory.changed + row.index * made.memory.stride;
   const bool penalizes = row.has_penalties();
+  if (penalizes)
+    count_entering(made, row);
   for (int i = 0; i < groups_each; ++i)
     for (std::int64_t t = 4 * group_of(i), end = t + 4;
          t < min(end, row.vocabulary); ++t)

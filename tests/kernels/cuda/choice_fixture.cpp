@@ -25,6 +25,7 @@ struct tables {
   std::vector<logit_bias> bias;
   std::vector<std::uint64_t> allowed;
   std::vector<std::int32_t> drafts;
+  std::vector<std::int32_t> ids;
 
   explicit tables(std::int64_t size)
       : vocabulary{size}, stride{cuda::count_stride(size) + 4} {}
@@ -35,7 +36,8 @@ struct tables {
                               .seed = row.key.seed,
                               .want_logprobs = row.want_logprobs,
                               .top_logprobs = row.top,
-                              .top_scores = row.top};
+                              .top_scores = row.top,
+                              .prompt_tokens = row.prompt_tokens};
     add_logits(row);
     add_counts(row, own);
     own.bias_first = static_cast<std::int32_t>(bias.size());
@@ -53,7 +55,9 @@ struct tables {
          .position = static_cast<std::int32_t>(row.key.position),
          .given = row.given.value_or(-1),
          .drafts_first = static_cast<std::int32_t>(drafts.size()),
-         .drafts = static_cast<std::int32_t>(row.drafts.size())});
+         .drafts = static_cast<std::int32_t>(row.drafts.size()),
+         .enters = row.enters ? static_cast<std::int32_t>(ids.size()) : -1});
+    ids.push_back(row.enters.value_or(-1));
     drafts.insert(drafts.end(), row.drafts.begin(), row.drafts.end());
     settings.push_back(own);
   }
@@ -67,7 +71,7 @@ private:
   }
 
   void add_counts(const choice_case& row, cuda::choice_settings& own) {
-    if (row.counts.empty() && row.drafts.empty())
+    if (row.counts.empty() && row.drafts.empty() && !row.enters)
       return;
     const auto width = static_cast<std::size_t>(cuda::count_stride(vocabulary));
     const auto first = counts.size();
@@ -92,16 +96,20 @@ chosen score_on_host(const choice_case& row) {
   return out;
 }
 
-// Counts with the drafts among them.
+// Counts with what stands between them and the position.
 std::vector<token_count> all_counts(const choice_case& row) {
   auto counts = row.counts;
-  for (const auto token : row.drafts) {
+  auto between = row.drafts;
+  if (row.enters)
+    between.push_back(*row.enters);
+  auto position = static_cast<std::int32_t>(row.key.position) -
+                  static_cast<std::int32_t>(between.size());
+  for (const auto token : between) {
     const auto same = [&](const token_count& c) { return c.token == token; };
-    const auto at = std::find_if(counts.begin(), counts.end(), same);
+    auto at = std::find_if(counts.begin(), counts.end(), same);
     if (at == counts.end())
-      counts.push_back({token, 1});
-    else
-      ++at->generated;
+      at = counts.insert(counts.end(), {token, 0});
+    at->generated += position++ < row.prompt_tokens ? 0 : 1;
   }
   return counts;
 }
@@ -146,6 +154,7 @@ std::vector<chosen> choose_on_device(cuda::stream& in,
   const device_array<logit_bias> bias{in, all.bias};
   const device_array<std::uint64_t> allowed{in, all.allowed};
   const device_array<std::int32_t> drafts{in, all.drafts};
+  const device_array<std::int32_t> ids{in, all.ids};
   const device_array<cuda::choice> out{in, rows.size()};
   const device_array<token_logprob> top{
       in, rows.size() * static_cast<std::size_t>(most_top)};
@@ -160,6 +169,7 @@ std::vector<chosen> choose_on_device(cuda::stream& in,
        .bias = bias.data(),
        .allowed = allowed.data(),
        .drafts = drafts.data(),
+       .ids = ids.data(),
        .out = out.data(),
        .top = top.data(),
        .most_top = most_top,

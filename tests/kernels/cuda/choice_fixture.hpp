@@ -20,7 +20,9 @@ struct choice_case {
   std::vector<logit_bias> bias;
   std::vector<token_count> counts;
   std::vector<std::uint64_t> allowed;
-  std::vector<std::int32_t> drafts; // counted as generated, besides counts
+  std::vector<std::int32_t> drafts;   // before the position, besides counts
+  std::optional<std::int32_t> enters; // likewise, without drafts
+  std::int32_t prompt_tokens = 0;     // positions below it are the prompt's
   sample_key key{};
   bool want_logprobs = false;
   std::int32_t top = 0;

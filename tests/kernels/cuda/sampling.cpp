@@ -129,6 +129,9 @@ BOOST_AUTO_TEST_CASE(penalties_bias_and_mask_come_in_their_order) {
       row.allowed.assign(5, 0x5a5a5a5a5a5a5a5aull);
     if (i % 3 == 0)
       row.drafts = {7, 9, 7, static_cast<std::int32_t>(i)};
+    else if (i % 3 == 1)
+      row.enters = static_cast<std::int32_t>(2 * i);
+    row.prompt_tokens = static_cast<std::int32_t>(i) - i % 5;
     row.want_logprobs = i % 2;
     row.top = static_cast<std::int32_t>(i % 6);
     rows.push_back(row);

@@ -67,16 +67,17 @@ BOOST_AUTO_TEST_CASE(counts_are_kept_on_the_device) {
   constexpr std::int64_t vocabulary = 10; // rows of 12
   const device_array<std::uint32_t> counts{work,
                                            std::vector<std::uint32_t>(24, 0)};
-  const device_array<std::int32_t> rows{
-      work, std::vector<std::int32_t>{0, 0, 1, 1, 1, -1, 1, 1}};
-  const device_array<std::int32_t> tokens{
-      work, std::vector<std::int32_t>{3, 3, 3, 9, 9, 2, 10, -1}};
-  const device_array<std::int32_t> changes{
-      work, std::vector<std::int32_t>{0, 1, 2, 5, -4, 1, 1, 1}};
+  const device_array<cuda::count_change> changes{
+      work, std::vector<cuda::count_change>{{0, 3, 0},
+                                            {0, 3, 1},
+                                            {1, 3, 2},
+                                            {1, 9, 5},
+                                            {1, 9, -4},
+                                            {-1, 2, 1},
+                                            {1, 10, 1},
+                                            {1, -1, 1}}};
   cuda::count_tokens({.counts = counts.data(),
                       .vocabulary = vocabulary,
-                      .rows = rows.data(),
-                      .tokens = tokens.data(),
                       .changes = changes.data(),
                       .count = 8},
                      work);
@@ -89,16 +90,20 @@ BOOST_AUTO_TEST_CASE(counts_are_kept_on_the_device) {
                     contract_violation);
 }
 
-BOOST_AUTO_TEST_CASE(a_drawn_token_enters_the_counts) {
+// A loop of decodes: what a step draws goes into the next one, where it counts,
+// the first token as one of the prompt.
+BOOST_AUTO_TEST_CASE(a_token_enters_the_counts_where_it_goes_in) {
   cuda::stream work;
+  const device_array<std::int32_t> ids{work, std::vector<std::int32_t>{9, 1}};
   const device_array<float> logits{work, std::vector<float>{0, 3, 1, 2, 3, 1}};
   const device_array<std::uint32_t> counts{work,
                                            std::vector<std::uint32_t>(4, 0)};
   const cuda::choice_settings own{
-      .params = {.temperature = 0, .presence_penalty = 1.5f}, .counts = 0};
+      .params = {.temperature = 0, .presence_penalty = 1.5f},
+      .counts = 0,
+      .prompt_tokens = 4};
   const device_array<cuda::choice_settings> settings{work, std::vector{own}};
-  const device_array<cuda::choice_row> row{
-      work, std::vector<cuda::choice_row>{{.settings = 0, .counted = 1}}};
+  const device_array<cuda::choice_row> row{work, std::size_t{1}};
   const device_array<cuda::choice> out{work, std::size_t{1}};
   const device_array<std::byte> workspace{work,
                                           cuda::choice_workspace_bytes(1, 4)};
@@ -106,17 +111,24 @@ BOOST_AUTO_TEST_CASE(a_drawn_token_enters_the_counts) {
                                .rows = row.data(),
                                .settings = settings.data(),
                                .counts = counts.data(),
+                               .ids = ids.data(),
                                .out = out.data(),
                                .workspace = workspace.data(),
                                .workspace_bytes = workspace.size()};
   std::vector<std::int32_t> drawn;
-  for (int step = 0; step < 3; ++step) {
+  for (std::int32_t position = 4; position < 8; ++position) {
+    const cuda::choice_row now{
+        .settings = 0, .position = position, .enters = 1};
+    work.copy(row.data(), &now, sizeof now);
     cuda::choose_tokens(args, work);
     drawn.push_back(out.values()[0].token);
+    work.copy(ids.data() + 1, &drawn.back(), sizeof drawn.back());
+    work.wait();
   }
-  BOOST_TEST(drawn == (std::vector<std::int32_t>{1, 3, 1}),
+  BOOST_TEST(drawn == (std::vector<std::int32_t>{1, 3, 1, 1}),
              boost::test_tools::per_element());
-  BOOST_TEST(counts.values() == (std::vector<std::uint32_t>{0, 2, 0, 1}),
+  BOOST_TEST(counts.values() == (std::vector<std::uint32_t>{
+                                    0, cuda::count_in_prompt | 2, 0, 1}),
              boost::test_tools::per_element());
 }
 

@@ -31,16 +31,18 @@ struct scripted {
 
 class script_writer {
 public:
-  explicit script_writer(std::uint32_t seed) : random_{seed} {}
+  explicit script_writer(const script_wishes& wishes)
+      : wishes_{wishes}, random_{wishes.seed} {}
 
-  std::vector<messages::frame<messages::StepPlan>> write(std::uint32_t plans) {
+  std::vector<messages::frame<messages::StepPlan>> write() {
     std::vector<messages::frame<messages::StepPlan>> all;
-    for (std::uint64_t number = 1; number <= plans; ++number) {
+    for (std::uint64_t number = 1; number <= wishes_.plans; ++number) {
       plan_ = {};
       plan_.number = number;
-      for (std::uint64_t key = 1; key <= sequences; ++key)
-        if (random_() % 5 > 0)
-          plan_sequence(key);
+      const auto first = random_() % sequences;
+      for (std::uint64_t i = 0; i < sequences; ++i)
+        if (random_() % 5 > 0 && plan_.rows.size() < wishes_.together)
+          plan_sequence(1 + (first + i) % sequences);
       if (random_() % 12 == 0)
         add_hopeless_row();
       all.push_back(messages::pack<messages::StepPlan>(plan_));
@@ -94,8 +96,13 @@ private:
     s.logprobs = once_in(4) ? 5 : 0;
     if (once_in(3))
       s.top_p = 0.9f;
-    if (once_in(4))
+    const auto penalised = wishes_.penalties ? 2 : 4;
+    if (once_in(penalised))
       s.repetition_penalty = 1.3f;
+    if (once_in(penalised))
+      s.frequency_penalty = 0.4f;
+    if (once_in(penalised))
+      s.presence_penalty = 0.7f;
     if (once_in(4))
       s.logit_bias = {{3, 1.5f}, {7, -2.0f}};
     return s;
@@ -132,7 +139,14 @@ private:
     return *plan_.rows.back();
   }
 
+  // What comes next must be given.
+  void roll_back(scripted& s) {
+    if (s.planned > 4 && once_in(2))
+      s.planned -= 1 + random_() % 3;
+  }
+
   void add_chunk(std::uint64_t key, scripted& s) {
+    roll_back(s);
     const auto missing =
         static_cast<std::uint32_t>(s.prompt.size()) - s.planned;
     const auto count = 1 + random_() % missing;
@@ -143,16 +157,23 @@ private:
     if (count > 2 && once_in(3)) {
       row.score_from = 1;
       row.next_tokens = {row.tokens.begin() + 2, row.tokens.end()};
+    } else if (once_in(4)) {
+      row.sample_from = static_cast<std::uint32_t>(random_() % count);
     }
   }
 
-  // From time to time a few tokens are given, as drafts are: each samples.
+  // From time to time tokens are given: one, or a few, as drafts are. Each
+  // samples.
   void add_decode(std::uint64_t key, scripted& s) {
     const auto plan = s.plan;
     const auto from = s.row;
-    if (once_in(10)) {
-      auto& row = add_row(key, s, 3);
-      row.tokens = {some_token(), some_token(), some_token()};
+    if (once_in(6)) {
+      roll_back(s);
+      const auto count = once_in(2) ? 1u : 3u;
+      auto& row = add_row(key, s, count);
+      row.tokens.resize(count);
+      for (auto& token : row.tokens)
+        token = some_token();
       return;
     }
     auto& row = add_row(key, s, 1);
@@ -188,6 +209,7 @@ private:
 
   static constexpr page_id spare_page = pool_pages; // one that nobody is given
 
+  script_wishes wishes_;
   std::mt19937 random_;
   kv_pages pages_{pool_pages, page_tokens};
   std::map<std::uint64_t, scripted> all_;
@@ -213,13 +235,13 @@ std::unique_ptr<engine> engine_of(const plan_script& script,
 } // namespace
 
 plan_script random_script(std::shared_ptr<const loaded_model> model,
-                          std::uint32_t seed, std::uint32_t plans) {
+                          const script_wishes& wishes) {
   return {.model = std::move(model),
           .options = {.kv_pages = pool_pages + 1,
                       .page_tokens = page_tokens,
                       .max_step_tokens = 256,
                       .host_slots = host_slots},
-          .plans = script_writer{seed}.write(plans)};
+          .plans = script_writer{wishes}.write()};
 }
 
 std::vector<messages::StepResultT> run_one_by_one(const plan_script& script,

@@ -20,12 +20,20 @@ struct plan_script {
   std::vector<messages::frame<messages::StepPlan>> plans;
 };
 
+struct script_wishes {
+  std::uint32_t seed = 1;
+  std::uint32_t plans = 40;
+  std::uint32_t together = ~0u; // rows of a plan, at most
+  bool penalties = false;       // most sequences have some
+};
+
 /// Random plans: prompts in chunks, decodes that go on with the token of the
-/// plan before, drafts, scores, sequences that leave at any moment and come
-/// again, pages that are swapped out, written over and swapped back, rows that
-/// cannot run. No plan needs to know what the one before gave.
+/// plan before, drafts, scores, sequences that are rolled back and go on with
+/// other tokens, that leave at any moment and come again, pages that are
+/// swapped out, written over and swapped back, rows that cannot run. No plan
+/// needs to know what the one before gave.
 plan_script random_script(std::shared_ptr<const loaded_model> model,
-                          std::uint32_t seed, std::uint32_t plans);
+                          const script_wishes& wishes);
 
 using device_maker = std::function<std::unique_ptr<compute_device>()>;
 

@@ -29,6 +29,8 @@ BOOST_AUTO_TEST_CASE(choices_are_the_same_bits) {
     row.want_logprobs = true;
     row.top = 4;
     rows.push_back(row);
+    row.enters = 4321;
+    rows.push_back(row);
     row.given = 5;
     rows.push_back(row);
   }

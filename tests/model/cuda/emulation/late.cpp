@@ -4,6 +4,7 @@
 // too soon shows in the answers.
 #include "kernels/cuda/emulation/launch_emulated.hpp"
 #include "model/cuda/cuda_device.hpp"
+#include "model/engine.hpp"
 #include "tests/model/cuda/moved_pages.hpp"
 #include "tests/model/cuda/pipelined_runs.hpp"
 #include "tests/model/engine/plan_driver.hpp"
@@ -25,6 +26,32 @@ std::unique_ptr<compute_device> narrow_device() {
   return std::make_unique<cuda_device>(cuda_options{.staging_bytes = 1});
 }
 
+/// A decode of a sequence that has joined with plan 1, or its prompt.
+messages::StepPlanT decode(std::uint64_t number, std::uint32_t position) {
+  messages::StepPlanT plan;
+  plan.number = number;
+  auto row = std::make_unique<messages::PlanRowT>();
+  row->sequence = 1;
+  row->start = position;
+  row->from_plan = number - 1;
+  plan.rows.push_back(std::move(row));
+  return plan;
+}
+
+messages::StepPlanT prompt() {
+  auto plan = decode(1, 0);
+  auto state = std::make_unique<messages::SequenceStateT>();
+  state->sequence = 1;
+  state->prompt_tokens = 1;
+  state->pages = {0, 1, 2};
+  state->sampling = std::make_unique<messages::SamplingT>();
+  state->sampling->frequency_penalty = 0.5f;
+  state->sampling->presence_penalty = 0.5f;
+  plan.joined.push_back(std::move(state));
+  plan.rows.front()->tokens = {7};
+  return plan;
+}
+
 struct late_device {
   explicit late_device(pace how) { cuda::emulation::set_pace(how); }
   ~late_device() { cuda::emulation::set_pace(pace::at_once); }
@@ -37,15 +64,21 @@ constexpr pace late_paces[] = {pace::as_needed, pace::others_first};
 BOOST_AUTO_TEST_SUITE(cuda_late)
 
 BOOST_AUTO_TEST_CASE(a_device_that_is_always_late_gives_the_same_results) {
-  const auto script = random_script(tiny_model({}), 4, 40);
-  const auto expected = run_one_by_one(script, device);
-  const late_device late{pace::as_needed};
-  expect_same(expected, run_one_by_one(script, device));
-  expect_same(expected, run_pipelined(script, device));
+  for (const std::uint32_t seed : {4u, 5u, 6u}) {
+    auto script = random_script(
+        tiny_model({}),
+        {.seed = seed, .together = seed - 2, .penalties = seed > 4});
+    const auto expected = run_one_by_one(script, device);
+    script.options.kept_tables = seed - 2;
+    script.options.kept_counts = seed - 4;
+    const late_device late{pace::as_needed};
+    expect_same(expected, run_one_by_one(script, device));
+    expect_same(expected, run_pipelined(script, device));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(so_does_one_that_hurries_with_swapped_pages) {
-  const auto script = random_script(tiny_model({}), 5, 40);
+  const auto script = random_script(tiny_model({}), {.seed = 5});
   const auto expected = run_one_by_one(script, device);
   const late_device late{pace::others_first};
   expect_same(expected, run_pipelined(script, device));
@@ -53,10 +86,32 @@ BOOST_AUTO_TEST_CASE(so_does_one_that_hurries_with_swapped_pages) {
 }
 
 BOOST_AUTO_TEST_CASE(so_it_does_where_tokens_are_missing) {
-  const auto script = random_script(poisoned_model(17), 7, 40);
-  const auto expected = run_one_by_one(script, device);
+  for (const std::uint32_t seed : {7u, 8u}) {
+    const auto script = random_script(poisoned_model(17),
+                                      {.seed = seed, .penalties = seed > 7});
+    const auto expected = run_one_by_one(script, device);
+    const late_device late{pace::as_needed};
+    expect_same(expected, run_pipelined(script, device));
+  }
+}
+
+// Penalties look at all tokens, even at those that nobody has read.
+BOOST_AUTO_TEST_CASE(no_decode_waits_for_the_one_before) {
+  constexpr std::uint64_t steps = 20;
   const late_device late{pace::as_needed};
-  expect_same(expected, run_pipelined(script, device));
+  engine runs{device()};
+  runs.add_lane(tiny_model({}), {.kv_pages = 3});
+  std::vector<messages::frame<messages::StepPlan>> plans;
+  plans.push_back(messages::pack<messages::StepPlan>(prompt()));
+  runs.start(*plans.back());
+  for (std::uint64_t number = 2; number <= steps; ++number) {
+    plans.push_back(messages::pack<messages::StepPlan>(
+        decode(number, static_cast<std::uint32_t>(number) - 1)));
+    runs.start(*plans.back());
+    BOOST_TEST(!runs.is_done());
+    BOOST_TEST(runs.finish().unpack().rows.at(0)->tokens.size() == 1u);
+  }
+  runs.finish();
 }
 
 BOOST_AUTO_TEST_CASE(a_lane_does_not_go_before_its_last_page_has_arrived) {
