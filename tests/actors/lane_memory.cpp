@@ -172,7 +172,9 @@ BOOST_FIXTURE_TEST_CASE(who_gave_way_can_be_cancelled, swapping_lane) {
 
 BOOST_AUTO_TEST_CASE(whoever_ends_about_to_be_swapped_leaves) {
   std::mt19937 dice{5};
-  const auto below = [&](std::uint32_t most) { return dice() % most; };
+  const auto below = [&](std::uint32_t most) {
+    return static_cast<std::uint32_t>(dice() % most);
+  };
   for (int round = 0; round < 200; ++round) {
     const auto pool = 7 + below(6);
     lane_fixture lane{{.pool_pages = pool,

@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(siblings_enter_when_the_prompt_is_done_or_its_owner_gone) {
 BOOST_AUTO_TEST_CASE(higher_priorities_come_first_in_a_step) {
   lane_schedule lane{
       {.context_tokens = 64, .step_tokens = 64, .page_tokens = 8}};
-  for (const auto [key, priority] : {std::pair{1, 0}, {2, 5}, {3, 0}})
+  for (const auto& [key, priority] : {std::pair{1, 0}, {2, 5}, {3, 0}})
     lane.join({.key = static_cast<std::uint64_t>(key),
                .prompt = {1, 2, 3},
                .max_tokens = 4,
